@@ -1,0 +1,59 @@
+import { type DestinationStream, destination, type Logger, pino } from 'pino';
+
+export type { Logger } from 'pino';
+
+export interface LogOptions {
+  readonly level: 'debug' | 'info';
+  /** Every line passes through it before it is written. */
+  readonly redact: (text: string) => string;
+  /** Standard error by default. */
+  readonly destination?: DestinationStream | undefined;
+}
+
+/** Bytes that are collected before they are written, and how long they may wait. A crash flushes them. */
+const BUFFER_BYTES = 65_536;
+const FLUSH_MS = 250;
+
+export interface Log {
+  readonly log: Logger;
+  /** Writes what is still in the buffer. */
+  readonly flush: () => void;
+}
+
+/** JSON lines, one per event, redacted at the sink. */
+export function createLog(options: LogOptions): Log {
+  const own = options.destination
+    ? undefined
+    : destination({ fd: 2, sync: false, minLength: BUFFER_BYTES, maxWrite: 2 * BUFFER_BYTES, periodicFlush: FLUSH_MS });
+  const log = pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: describeError },
+      hooks: { streamWrite: options.redact },
+    },
+    own ?? options.destination!,
+  );
+  return { log, flush: () => own?.flushSync() };
+}
+
+/**
+ * The parts of an error that may be logged. The errors of HTTP libraries carry requests, headers and configuration with
+ * them: those stay out.
+ */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { code } = error as NodeJS.ErrnoException;
+  return {
+    type: error.name,
+    message: error.message,
+    ...(code === undefined ? {} : { code }),
+    ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
+    ...(EXPECTED.has(error.name) ? {} : { stack: error.stack }),
+  };
+}
+
+/** Errors whose stack tells nothing that their name does not. */
+const EXPECTED = new Set(['RouterError', 'ConfigError', 'SocketError', 'ConnectTimeoutError', 'JsonScanError']);
