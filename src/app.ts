@@ -7,7 +7,6 @@ import { anthropicErrors } from './dialects/anthropic/error.ts';
 import { openaiErrors } from './dialects/openai-chat/error.ts';
 import { RouterError } from './errors.ts';
 import type { BodyLimits } from './http/body.ts';
-import { BodyPool } from './http/body-pool.ts';
 import type { HeaderList } from './http/headers.ts';
 import { type Route, RouteTable } from './http/routes.ts';
 import { type Listener, type ListenerOptions, listen } from './http/server.ts';
@@ -121,7 +120,6 @@ async function assemble(
     maxBytes: config.maxBodyBytes,
     idleMs: config.clientBodyIdleTimeoutMs,
     ticker,
-    pool: new BodyPool(),
   };
   const forwarding = forwardDeps(config, { pool, tokens, ticker, body, running });
   const catalogue = new Catalogue(() => pool.select(null), log);

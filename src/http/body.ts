@@ -1,5 +1,4 @@
 import { RouterError } from '../errors.ts';
-import type { BodyPool } from './body-pool.ts';
 import type { Exchange } from './exchange.ts';
 import type { Ticker, Watched } from './ticker.ts';
 
@@ -10,8 +9,6 @@ export interface BodyLimits {
   /** Milliseconds without a byte. */
   readonly idleMs: number;
   readonly ticker: Ticker;
-  /** Where large bodies of a known length are put. Whoever is done with one may give it back. */
-  readonly pool: BodyPool;
 }
 
 /**
@@ -25,7 +22,6 @@ export function readBody(exchange: Exchange, limits: BodyLimits): Promise<Buffer
   if (exchange.expectsContinue) res.writeContinue();
 
   return new Promise((resolve, reject) => {
-    const whole = declared > 0 ? limits.pool.take(declared) : undefined;
     const chunks: Buffer[] = [];
     let size = 0;
     let heard = performance.now();
@@ -38,8 +34,7 @@ export function readBody(exchange: Exchange, limits: BodyLimits): Promise<Buffer
     const onData = (chunk: Buffer) => {
       heard = performance.now();
       size += chunk.length;
-      if (size > (whole?.length ?? limits.maxBytes)) settle(tooLarge(limits.maxBytes));
-      else if (whole) whole.set(chunk, size - chunk.length);
+      if (size > limits.maxBytes) settle(tooLarge(limits.maxBytes));
       else chunks.push(chunk);
     };
     const onEnd = () => settle();
@@ -52,7 +47,7 @@ export function readBody(exchange: Exchange, limits: BodyLimits): Promise<Buffer
       // An `error` event without a listener ends the process.
       req.on('error', () => {});
       if (error) reject(error);
-      else resolve(whole ?? Buffer.concat(chunks, size));
+      else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
     };
 
     const seat = limits.ticker.add(watch);

@@ -65,11 +65,7 @@ export async function forward(exchange: Exchange, operation: Operation, deps: Fo
     if (outcome.kind === 'retry' && outcome.fresh) reused += 1;
     const credentialChanged = outcome.kind === 'credential-refused' && reread(candidate);
     const next = nextStep(outcome, { attempts: facts.attempts, reused, credentialChanged });
-    if (next.kind === 'done') {
-      // After anything but a whole exchange, a socket may still hold the body.
-      if (facts.ended === 'complete') deps.body.pool.give(body);
-      return;
-    }
+    if (next.kind === 'done') return;
     if (next.kind === 'answer') throw next.error;
     fresh = next.fresh;
   }
