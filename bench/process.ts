@@ -38,8 +38,9 @@ export function waitFor(child: ChildProcess, pattern: RegExp, limitMs: number): 
     };
     const timer = setTimeout(() => fail(`said nothing for ${limitMs} ms`), limitMs);
     child.stdout?.on('data', (chunk: Buffer) => {
-      text = (text + chunk.toString()).slice(-TAIL_CHARACTERS);
+      text += chunk.toString();
       const found = pattern.exec(text);
+      text = text.slice(-TAIL_CHARACTERS);
       if (!found) return;
       clearTimeout(timer);
       resolve(found);
