@@ -5,6 +5,7 @@ import { importCommand, waitingFiles } from './legacy.ts';
 import { print, printError } from './output.ts';
 import type { Settings } from './settings.ts';
 import { listenForStop } from './signals.ts';
+import { growYoungGeneration } from './young-generation.ts';
 
 export function addServeCommand(program: Command, settings: Settings): void {
   const serve = program
@@ -23,6 +24,7 @@ async function run(config: Config): Promise<void> {
   const stop = listenForStop();
   const { startRouter } = await import('../app.ts');
   const router = await startRouter(config);
+  growYoungGeneration();
   await announce(router, config);
   await stop.requested;
   await router.drain();
