@@ -111,7 +111,12 @@ test('the value of a secret is never repeated', () => {
     assert.match(message, new RegExp(`--${field.flag} \\(${field.env}\\)`));
     assert.doesNotMatch(message, /hunter2|stolen/);
   }
-  for (const url of ['https://user:hunter2@example.com/', 'https://example.com/?key=hunter2', '//a@b:hunter2@c']) {
+  for (const url of [
+    'https://user:hunter2@example.com/',
+    'https://example.com/?key=hunter2',
+    '//a@b:hunter2@c',
+    'https:u:hunter2@c',
+  ]) {
     assert.doesNotMatch(refusal({ env: { UPSTREAM_BASE_URL: url } }), /hunter2/);
   }
 });

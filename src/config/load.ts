@@ -73,9 +73,9 @@ export function readSetting(field: Field, value: unknown, place: string): unknow
   throw new ConfigError(`--${field.flag} (${field.env}) must be ${field.accepts}; ${shown} ${place} is not`);
 }
 
-/** A refused URL may be refused for the password or the key in it. */
+/** A refused URL may be refused for the password or the key in it. `https:user:password@host` is one to a URL parser. */
 function withoutCredentials(text: string): string {
-  return text.replace(/\/\/.*@/s, '//…@').replace(/[?#].*$/s, '?…');
+  return text.replace(/^.*@/s, '…@').replace(/[?#].*$/s, '?…');
 }
 
 /** An empty boolean is one of the words for `false`, not an absence. */

@@ -15,6 +15,8 @@ const HOP_BY_HOP = [
   'transfer-encoding',
   'upgrade',
   'http2-settings',
+  // An option of `Connection`, not a header; one of that name would be named by it, which `namedByConnection` leaves out.
+  'close',
 ];
 
 /** Headers in which clients put the router's token. They never reach an upstream, whatever they hold. */
