@@ -112,7 +112,7 @@ function mayShow(places: readonly Readonly<Record<string, unknown>>[]): boolean 
       const value = values[env] ?? values[key];
       if (secret || typeof value !== 'string' || !value.includes(CANARY)) return false;
       const url = URL.parse(value.trim());
-      return !url || `${url.host} ${url.pathname}`.toLowerCase().includes(CANARY.toLowerCase());
+      return !url || `${url.protocol} ${url.host} ${url.pathname}`.toLowerCase().includes(CANARY.toLowerCase());
     }),
   );
 }
