@@ -194,6 +194,17 @@ test('parseConfig takes typed values and words, and refuses names that are no se
   assert.throws(() => parseConfig(misspelt), { name: 'ConfigError', message: /unknown setting "prot"/ });
 });
 
+test('every setting refuses values of another type in one line, and takes its own back', () => {
+  const config = parseConfig({}, { home: '/h' });
+  for (const field of fields) {
+    for (const value of [{}, null, Number.NaN, () => 1]) {
+      const wrong: object = { [field.key]: value };
+      assert.throws(() => parseConfig(wrong), { name: 'ConfigError', message: /^--[^\r\n]+$/ }, field.key);
+    }
+    assert.deepEqual(parseConfig({ [field.key]: config[field.key] }, { home: '/h' })[field.key], config[field.key]);
+  }
+});
+
 test('flags and variables are distinct, flags say the name of the key, and no secret has a default', () => {
   assert.equal(new Set(fields.map((field) => field.flag)).size, fields.length);
   assert.equal(new Set(fields.map((field) => field.env)).size, fields.length);
