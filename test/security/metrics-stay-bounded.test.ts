@@ -37,7 +37,7 @@ test('S16 10,000 models, paths, ids and labels that clients made up add no serie
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
   };
   // Every status and account that comes below has been seen before the count starts.
-  await spread(12, pathOf);
+  await spread(120, pathOf);
   const before = new Set((await metrics()).map(nameOf));
   await spread(REQUESTS, pathOf);
   const after = (await metrics()).map(nameOf);

@@ -46,10 +46,10 @@ function read(chunks: Iterable<Uint8Array>) {
     assert.ok(!started || reader.terminated, 'what has ended stays so');
     started = reader.terminated;
   }
-  const { terminated, sawError, model, reading, atBoundary, overflowed, visibleBytes: visible } = reader;
+  const { terminated, sawError, model, reading, atBoundary, visibleBytes: visible } = reader;
   assert.equal(reader.usage, reading.usage);
   assert.equal(reader.complete, reading.complete);
-  return { terminated, sawError, model, reading, atBoundary, overflowed, visible };
+  return { terminated, sawError, model, reading, atBoundary, visible };
 }
 
 function assertReading({ usage, doubtful, complete }: UsageReading): void {

@@ -76,5 +76,5 @@ async function inflated(body: Buffer, name: string): Promise<{ failed: boolean; 
   const inflater = createInflater(name, (bytes) => void chunks.push(Buffer.from(bytes)), MAX_BYTES);
   for (const piece of pieces(body)) inflater.push(piece);
   await new Promise<void>((resolve) => inflater.end(resolve));
-  return { failed: inflater.failed, bytes: Buffer.concat(chunks) };
+  return { failed: Boolean(inflater.failed), bytes: Buffer.concat(chunks) };
 }
