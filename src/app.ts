@@ -177,7 +177,7 @@ async function assemble(
     })),
     adminToken,
     tokens,
-    warnings: warningsOf(config, process.env),
+    warnings: warningsOf(config),
     async usageOf(tokenId) {
       await usage.flush();
       return store.usage.totals(tokenId);

@@ -55,7 +55,7 @@ async function examine(settings: Settings): Promise<Report> {
     ...(await checkAccounts(config)),
     await checkUpstream(config),
     await checkPort(config),
-    ...warningsOf(config, process.env).map((sentence) => warn('settings', sentence)),
+    ...warningsOf(config).map((sentence) => warn('settings', sentence)),
   ];
   return { version, settings: summarise(config), findings };
 }

@@ -4,7 +4,7 @@ import type { Config } from './schema.ts';
 const SHORTEST_ADMIN_KEY = 24;
 
 /** Settings that are allowed and that an operator should think about, as sentences. */
-export function warningsOf(config: Config, env: Readonly<Record<string, string | undefined>>): string[] {
+export function warningsOf(config: Config, env: Readonly<Record<string, string | undefined>> = process.env): string[] {
   const warnings: string[] = [];
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
     warnings.push(

@@ -14,7 +14,7 @@ const QUERY =
 /** One literal without anything put into it. */
 const CONSTANT = /^(?:'[^'\n]*'|"[^"\n]*"|`[^`$]*`)\s*[),;.]/;
 /** Kysely's compiled text with its parameters apart passes here. */
-const COMPILED = new Set(['sqlite-dialect.ts: sql']);
+const COMPILED = new Set(['sqlite-dialect.ts: sql', 'sqlite-handle.ts: sql']);
 
 function textsOfQueries(source: string): string[] {
   return [...source.matchAll(QUERY)].map(({ 0: call, index }) =>
