@@ -53,6 +53,7 @@ test('an empty variable counts as not set, so the next place decides', (t) => {
 
 test('an empty flag takes an optional setting away', () => {
   assert.equal(load({ TOKEN_ADMIN_KEY: 'key' }, { adminKey: '' }).adminKey, undefined);
+  assert.equal(load({ DATA_DIR: '/x' }, { dataDir: ' ' }).dataDir, '/home/x/.link-assistant-router');
 });
 
 test('an empty boolean variable means false (P2)', (t) => {

@@ -71,6 +71,7 @@ async function setUp(t: TestContext) {
     await (role.startsWith('expired') ? tokens.expire(record.id) : tokens.revoke(record.id));
     credentials[role as Role] = token;
   }
+  await exchange(t, router.url, { target: '/health' });
   return { router, credentials, table: mock.calls[0]!.this as RouteTable };
 }
 
