@@ -1,6 +1,9 @@
 import { constants } from 'node:os';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+/** By default Node opens its debugger at this one, on a port that every user of the machine can reach (S32). */
+const DEBUG_SIGNAL = 'SIGUSR1';
+const ignore = () => {};
 
 /** A wait for the operator's wish to end. */
 export interface Stop {
@@ -20,10 +23,12 @@ export function listenForStop(): Stop {
     resolve();
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
+  process.on(DEBUG_SIGNAL, ignore);
   return {
     requested: promise,
     dispose: () => {
       for (const signal of SIGNALS) process.off(signal, onSignal);
+      process.off(DEBUG_SIGNAL, ignore);
     },
   };
 }

@@ -53,6 +53,7 @@ test('an empty variable counts as not set, so the next place decides', (t) => {
 
 test('an empty flag takes an optional setting away', () => {
   assert.equal(load({ TOKEN_ADMIN_KEY: 'key' }, { adminKey: '' }).adminKey, undefined);
+  assert.equal(load({ DATA_DIR: '/x' }, { dataDir: ' ' }).dataDir, '/home/x/.link-assistant-router');
 });
 
 test('an empty boolean variable means false (P2)', (t) => {
@@ -111,7 +112,12 @@ test('the value of a secret is never repeated', () => {
     assert.match(message, new RegExp(`--${field.flag} \\(${field.env}\\)`));
     assert.doesNotMatch(message, /hunter2|stolen/);
   }
-  for (const url of ['https://user:hunter2@example.com/', 'https://example.com/?key=hunter2', '//a@b:hunter2@c']) {
+  for (const url of [
+    'https://user:hunter2@example.com/',
+    'https://example.com/?key=hunter2',
+    '//a@b:hunter2@c',
+    'https:u:hunter2@c',
+  ]) {
     assert.doesNotMatch(refusal({ env: { UPSTREAM_BASE_URL: url } }), /hunter2/);
   }
 });
@@ -187,6 +193,17 @@ test('parseConfig takes typed values and words, and refuses names that are no se
   assert.throws(() => parseConfig({ port: 70_000 }), { name: 'ConfigError', message: /--port \(ROUTER_PORT\)/ });
   const misspelt: object = { prot: 1 };
   assert.throws(() => parseConfig(misspelt), { name: 'ConfigError', message: /unknown setting "prot"/ });
+});
+
+test('every setting refuses values of another type in one line, and takes its own back', () => {
+  const config = parseConfig({}, { home: '/h' });
+  for (const field of fields) {
+    for (const value of [{}, null, Number.NaN, () => 1]) {
+      const wrong: object = { [field.key]: value };
+      assert.throws(() => parseConfig(wrong), { name: 'ConfigError', message: /^--[^\r\n]+$/ }, field.key);
+    }
+    assert.deepEqual(parseConfig({ [field.key]: config[field.key] }, { home: '/h' })[field.key], config[field.key]);
+  }
 });
 
 test('flags and variables are distinct, flags say the name of the key, and no secret has a default', () => {

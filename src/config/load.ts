@@ -73,9 +73,12 @@ export function readSetting(field: Field, value: unknown, place: string): unknow
   throw new ConfigError(`--${field.flag} (${field.env}) must be ${field.accepts}; ${shown} ${place} is not`);
 }
 
-/** A refused URL may be refused for the password or the key in it. */
+/**
+ * A refused URL may be refused for the password or the key in it. Where either is depends on who reads it: `https:u:p@host`,
+ * `u:p?q@host` and `?key=a@b` all hold one, so beside an `@` nothing is shown.
+ */
 function withoutCredentials(text: string): string {
-  return text.replace(/\/\/.*@/s, '//…@').replace(/[?#].*$/s, '?…');
+  return text.includes('@') ? '…@…' : text.replace(/[?#].*$/s, '?…');
 }
 
 /** An empty boolean is one of the words for `false`, not an absence. */

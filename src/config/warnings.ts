@@ -4,8 +4,13 @@ import type { Config } from './schema.ts';
 const SHORTEST_ADMIN_KEY = 24;
 
 /** Settings that are allowed and that an operator should think about, as sentences. */
-export function warningsOf(config: Config): string[] {
+export function warningsOf(config: Config, env: Readonly<Record<string, string | undefined>> = process.env): string[] {
   const warnings: string[] = [];
+  if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
+    warnings.push(
+      'NODE_TLS_REJECT_UNAUTHORIZED=0 is ignored: certificates of upstreams are always checked; NODE_EXTRA_CA_CERTS adds an authority of your own',
+    );
+  }
   if (isOpenToNetwork(config.host)) {
     warnings.push(
       `the router listens on ${config.host} in plain HTTP: put a TLS proxy in front, or tokens can be read on the way`,

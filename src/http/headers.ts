@@ -15,6 +15,8 @@ const HOP_BY_HOP = [
   'transfer-encoding',
   'upgrade',
   'http2-settings',
+  // An option of `Connection`, not a header; one of that name would be named by it, which `namedByConnection` leaves out.
+  'close',
 ];
 
 /** Headers in which clients put the router's token. They never reach an upstream, whatever they hold. */
@@ -78,7 +80,8 @@ const RESPONSE_DROPPED = new Set([
   'x-upstream-request-id',
 ]);
 
-const RESPONSE_DROPPED_PREFIXES = ['anthropic-ratelimit-', 'x-ratelimit-'];
+// The last: which web pages may read answers is for this origin to say, and it says none (S24).
+const RESPONSE_DROPPED_PREFIXES = ['anthropic-ratelimit-', 'x-ratelimit-', 'access-control-'];
 
 /** Names listed in `Connection` headers, which are hop-by-hop for this message (RFC 9110 section 7.6.1). */
 function namedByConnection(value: string | undefined): ReadonlySet<string> | undefined {

@@ -25,9 +25,12 @@ const METHODS: readonly HTTPMethod[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', '
 
 /** The allow-list of methods and paths. What is not in it is refused here; nothing unknown is ever forwarded. */
 export class RouteTable {
+  /** All of them, for those who must know that none is forgotten. */
+  readonly routes: readonly Route[];
   readonly #router = findMyWay({ caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false });
 
   constructor(routes: readonly Route[]) {
+    this.routes = routes;
     for (const route of routes) this.#router.on(route.method, route.path, () => {}, route);
   }
 

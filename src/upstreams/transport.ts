@@ -38,7 +38,12 @@ export class Transport {
     const url = new URL(options.baseUrl);
     this.origin = url.origin;
     this.#basePath = url.pathname.replace(/\/+$/, '');
-    const connect = buildConnector({ timeout: options.connectTimeoutMs });
+    const connect = buildConnector({
+      timeout: options.connectTimeoutMs,
+      // Said here, so that neither NODE_TLS_REJECT_UNAUTHORIZED nor --tls-min-v1.0 can take it back (S30).
+      rejectUnauthorized: true,
+      minVersion: 'TLSv1.2',
+    });
     this.#options = {
       // Thinking may take longer than undici's 300 s between bytes. The relay keeps the time limits itself.
       headersTimeout: 0,

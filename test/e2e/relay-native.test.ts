@@ -8,7 +8,7 @@ import { messagesRequest, SMALL_BODY, STREAM_BODY } from '../support/messages-cl
 import { OPERATOR_KEY, startTestRouter } from '../support/router.ts';
 import { startUpstream } from '../support/upstream.ts';
 
-test('native lane: what the client sent is what the upstream got, and back, for every chunking', async (t) => {
+test('R5 native lane: what the client sent is what the upstream got, and back, for every chunking', async (t) => {
   const upstream = await startUpstream(t, (_, reply) => reply.json(200, '{}'));
   const router = await startTestRouter(t, { upstreamBaseUrl: upstream.url });
   const token = await router.issue();

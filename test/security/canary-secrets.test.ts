@@ -48,7 +48,7 @@ const SCRIPTS: Record<string, Script> = {
   hang: (_, reply) => reply.hang(),
 };
 
-test('S14 R4 I8 twelve planted secrets never appear in logs, errors, metrics or files, on any branch', async (t) => {
+test('S14 S17 R4 I8 twelve planted secrets never appear in logs, errors, metrics or files, on any branch', async (t) => {
   const home = await temporaryFolder(t);
   const dataDir = await temporaryFolder(t);
   const credentials = { accessToken: SECRETS.fileAccessToken, refreshToken: SECRETS.fileRefreshToken };
