@@ -86,9 +86,14 @@ async function measure(options: Options, folder: string): Promise<Results> {
   return idle ? { cpu, idle } : { cpu };
 }
 
+/** The rounds that there was time for. */
+function roundsOf({ cpu }: Results): number | undefined {
+  return Object.values(cpu)[0]?.router?.length;
+}
+
 async function report(options: Options, results: Results): Promise<void> {
   const goals = verdicts(results);
-  const machine = `Node ${process.versions.node}, ${cpus()[0]?.model ?? 'unknown processor'}, ${options.rounds} rounds`;
+  const machine = `Node ${process.versions.node}, ${cpus()[0]?.model ?? 'unknown processor'}, ${roundsOf(results) ?? options.rounds} rounds`;
   if (options.json) console.log(JSON.stringify({ machine, ...results, goals }, null, 2));
   else console.log(`${table(results)}\n\n${machine}\n`);
   for (const { goal, met } of goals)

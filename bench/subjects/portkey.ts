@@ -8,13 +8,19 @@ import { messageOf } from '../../src/errors.ts';
 import { freePort, SUBJECT_CORE, startOn, waitFor } from '../process.ts';
 import { START_MS, type SubjectKind, UPSTREAM_KEY } from './subject.ts';
 
+/**
+ * Portkey's image runs on Node 20 (https://github.com/Portkey-AI/gateway/blob/main/Dockerfile). The package brings the binary of
+ * just that system.
+ */
+const NODE_PACKAGE = `node-${process.platform}-${process.arch}`;
 /** Later versions of `@hono/node-server` break its streams. */
 const MANIFEST = JSON.stringify({
   private: true,
-  dependencies: { '@portkey-ai/gateway': '1.15.2' },
+  dependencies: { '@portkey-ai/gateway': '1.15.2', [NODE_PACKAGE]: '20.20.2' },
   overrides: { '@hono/node-server': '1.14.1' },
 });
 const FOLDER = fileURLToPath(new URL('../../.cache/bench/portkey/', import.meta.url));
+const NODE = join(FOLDER, 'node_modules', NODE_PACKAGE, 'bin/node');
 const SERVER = join(FOLDER, 'node_modules/@portkey-ai/gateway/build/start-server.js');
 /** What `FOLDER` was installed from: written last, so that half an installation is not taken for a whole one. */
 const INSTALLED = join(FOLDER, 'installed.json');
@@ -26,7 +32,7 @@ const LOOPBACK_ONLY = `data:text/javascript,
   const { listen } = Server.prototype;
   Server.prototype.listen = function (port, host, done) { return listen.call(this, port, '127.0.0.1', done); };`;
 
-/** `@portkey-ai/gateway`: the same job by a gateway on Node, without its log page. */
+/** `@portkey-ai/gateway`: the same job by a gateway on Node, as its makers ship it, without its log page. */
 export const portkey: SubjectKind = {
   name: 'portkey',
   title: 'Portkey',
@@ -41,7 +47,7 @@ export const portkey: SubjectKind = {
   },
   async start({ upstream, folder }) {
     const port = await freePort();
-    const command = [process.execPath, '--import', LOOPBACK_ONLY, SERVER, '--headless', `--port=${port}`];
+    const command = [NODE, '--import', LOOPBACK_ONLY, SERVER, '--headless', `--port=${port}`];
     const child = startOn(SUBJECT_CORE, command, {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'ignore'],
