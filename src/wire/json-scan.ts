@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { endOfString } from './string-end.ts';
 
 const TAB = 0x09;
 const LF = 0x0a;
@@ -14,7 +15,6 @@ const NINE = 0x39;
 const COLON = 0x3a;
 const UPPER_E = 0x45;
 const OPEN_ARRAY = 0x5b;
-const BACKSLASH = 0x5c;
 const LETTER_E = 0x65;
 const LETTER_F = 0x66;
 const LETTER_N = 0x6e;
@@ -22,8 +22,6 @@ const LETTER_T = 0x74;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
-/** Strings up to this length are cheaper to walk by hand than to search natively. */
-const SHORT_STRING = 40;
 /** Members of the top-level object that are kept. Requests of all known dialects have less than 50. */
 const MAX_MEMBERS = 1000;
 
@@ -91,7 +89,7 @@ export function scanJson(bytes: Buffer, limits: JsonLimits): JsonScan {
   for (;;) {
     if (wantKey) {
       if (at(bytes, pos) !== QUOTE) throw new JsonScanError('syntax', pos);
-      const end = endOfString(bytes, pos + 1);
+      const end = endOf(bytes, pos + 1);
       if (open.length === 1) {
         key = decodeKey(bytes, pos, end);
         if (members.has(key)) throw new JsonScanError('duplicate', pos);
@@ -108,7 +106,7 @@ export function scanJson(bytes: Buffer, limits: JsonLimits): JsonScan {
     if (open.length === 1) memberStart = pos;
     const first = at(bytes, pos);
     if (first === QUOTE) {
-      pos = endOfString(bytes, pos + 1);
+      pos = endOf(bytes, pos + 1);
     } else if (first === OPEN_OBJECT || first === OPEN_ARRAY) {
       if (open.length === maxDepth) throw new JsonScanError('depth', pos);
       // In ASCII, each closing bracket stands two after its opening one.
@@ -199,44 +197,11 @@ function skipSpace(bytes: Buffer, start: number): number {
   return pos;
 }
 
-/**
- * Position after the closing quote of a string whose inside starts at `start`. Text of people and programs has an escape every
- * few dozen bytes: there, four bytes at a time are faster than byte by byte and than a native search for each.
- */
-function endOfString(bytes: Buffer, start: number): number {
-  let pos = start;
-  // Most strings are shorter than it takes to look at words.
-  const near = Math.min(pos + SHORT_STRING, bytes.length);
-  while (pos < near) {
-    const byte = at(bytes, pos);
-    if (byte === QUOTE) return pos + 1;
-    pos += byte === BACKSLASH ? 2 : 1;
-  }
-  const shift = bytes.byteOffset & 3;
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset - shift, (bytes.length + shift) >> 2);
-  const last = words.length;
-  const { length } = bytes;
-  while (pos < length) {
-    if (((pos + shift) & 3) === 0) {
-      let word = (pos + shift) >> 2;
-      while (word < last && !holdsQuoteOrBackslash(words[word] ?? 0)) word += 1;
-      pos = (word << 2) - shift;
-      if (pos >= length) break;
-    }
-    const byte = at(bytes, pos);
-    if (byte === QUOTE) return pos + 1;
-    pos += byte === BACKSLASH ? 2 : 1;
-  }
-  throw new JsonScanError('syntax', length);
-}
-
-/** "Has a zero byte" of https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord, for two bytes at once. */
-function holdsQuoteOrBackslash(word: number): boolean {
-  const quotes = word ^ 0x22222222;
-  const backslashes = word ^ 0x5c5c5c5c;
-  return (
-    (((((quotes - 0x01010101) | 0) & ~quotes) | (((backslashes - 0x01010101) | 0) & ~backslashes)) & 0x80808080) !== 0
-  );
+/** Position after the closing quote of a string whose inside starts at `start`. */
+function endOf(bytes: Buffer, start: number): number {
+  const end = endOfString(bytes, start);
+  if (end === undefined) throw new JsonScanError('syntax', bytes.length);
+  return end;
 }
 
 /** Position after the number or literal that starts at `pos`. */
