@@ -32,7 +32,7 @@ export function createLog(options: LogOptions): Log {
       timestamp: isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError },
-      hooks: { streamWrite: options.redact },
+      hooks: { streamWrite: (line) => inert(options.redact(line)) },
     },
     own ?? options.destination!,
   );
@@ -50,6 +50,21 @@ function isoTime(): string {
     clockText = `,"time":"${new Date(now).toISOString()}"`;
   }
   return clockText;
+}
+
+/**
+ * Characters that JSON leaves as they are and that a terminal or a log reader acts on: line ends of Unicode, 8-bit control
+ * sequences, invisible and reordering marks. A client chooses the name of a model.
+ */
+const ACTIVE = /[\x7f-\x9f\u2028\u2029\p{Cf}]/gu;
+
+function inert(line: string): string {
+  return line.replace(ACTIVE, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`,
+    ).join(''),
+  );
 }
 
 /**
