@@ -7,6 +7,8 @@ import { anthropicErrors } from './dialects/anthropic/error.ts';
 import { openaiErrors } from './dialects/openai-chat/error.ts';
 import { RouterError } from './errors.ts';
 import type { BodyLimits } from './http/body.ts';
+import { ClientAddresses } from './http/client-address.ts';
+import { affordableConnections } from './http/descriptors.ts';
 import type { HeaderList } from './http/headers.ts';
 import { type Route, RouteTable } from './http/routes.ts';
 import { type Listener, type ListenerOptions, listen } from './http/server.ts';
@@ -23,6 +25,7 @@ import type { Store, UsageTotals } from './store/store.ts';
 import { AccessControl } from './surfaces/access.ts';
 import { adminSurface } from './surfaces/admin.ts';
 import { anthropicSurface } from './surfaces/anthropic.ts';
+import { FailureLimit } from './surfaces/failures.ts';
 import { modelsSurface } from './surfaces/models.ts';
 import { healthSurface, metricsSurface } from './surfaces/operations.ts';
 import type { TokenService } from './tokens/service.ts';
@@ -33,6 +36,8 @@ import { openUpstreams } from './upstreams/registry.ts';
 const RECHECK_MS = 250;
 /** How exactly time limits are kept, for limits of seconds and more. */
 const TICK_MS = 250;
+/** Most connections of an admin listener of its own. Their descriptors are among those that clients do not get. */
+const ADMIN_CONNECTIONS = 64;
 const ADMIN_TOKEN_HOURS = 24 * 365;
 /** Where the store keeps the id of the first admin token. */
 const FIRST_ADMIN = 'first-admin';
@@ -131,8 +136,20 @@ async function assemble(
   ];
   const clients = config.disableAnthropicApi ? [] : [...anthropicSurface(forwarding), ...modelsSurface(catalogue)];
 
-  const access = new AccessControl(tokens, config.adminKey);
-  const open = async (host: string, port: number, routes: readonly Route[]): Promise<Listener> => {
+  const access = new AccessControl({
+    tokens,
+    adminKey: config.adminKey,
+    addresses: new ClientAddresses(config.trustedProxies),
+    failures: new FailureLimit({ perMinute: config.authFailuresPerMinute, perSecond: config.authFailuresPerSecond }),
+  });
+  const maxConnections = affordableConnections(config.maxConnections);
+  if (maxConnections < config.maxConnections) {
+    log.warn(
+      { maxConnections },
+      'the limit of open files of this process allows fewer connections than MAX_CONNECTIONS',
+    );
+  }
+  const open = async (host: string, port: number, routes: readonly Route[], most: number): Promise<Listener> => {
     const listenerOptions: ListenerOptions = {
       routes: new RouteTable(routes),
       authorize: (exchange, kind) => access.authorize(exchange, kind),
@@ -145,6 +162,7 @@ async function assemble(
         }
       },
       isDraining,
+      maxConnections: most,
       headerTimeoutMs: config.clientHeaderTimeoutMs,
       requestTimeoutMs: config.clientBodyTimeoutMs,
       keepAliveTimeoutMs: config.keepAliveTimeoutMs,
@@ -158,9 +176,11 @@ async function assemble(
   };
   const { adminPort } = config;
   const both = [...health, ...clients, ...(adminPort === undefined ? operator : [])];
-  const main = await open(config.host, config.port, both);
+  const main = await open(config.host, config.port, both, maxConnections);
   const admin =
-    adminPort === undefined ? main : await open(config.adminHost ?? '127.0.0.1', adminPort, [...health, ...operator]);
+    adminPort === undefined
+      ? main
+      : await open(config.adminHost ?? '127.0.0.1', adminPort, [...health, ...operator], ADMIN_CONNECTIONS);
 
   const adminToken = await firstAdminToken(store, tokens);
   log.info({ url: main.url, adminUrl: admin.url }, 'listening');

@@ -28,11 +28,12 @@ const kind = (
 const badRequest = (status: number, openaiCode: string | null) =>
   kind(status, 'invalid_request_error', 'invalid_request_error', openaiCode, false);
 
-export const ERRORS = {
+const ERRORS = {
   token_missing: kind(401, 'authentication_error', 'invalid_request_error', 'invalid_api_key', false),
   token_refused: kind(401, 'authentication_error', 'invalid_request_error', 'invalid_api_key', false),
   token_revoked: kind(403, 'authentication_error', 'invalid_request_error', 'invalid_api_key', false),
   admin_required: kind(401, 'authentication_error', 'invalid_request_error', 'invalid_api_key', false),
+  too_many_failures: kind(429, 'rate_limit_error', 'rate_limit_error', 'rate_limit_exceeded', false),
   admin_forbidden: kind(403, 'permission_error', 'invalid_request_error', 'insufficient_permissions', false),
 
   not_found: kind(404, 'not_found_error', 'invalid_request_error', 'not_found', false),
@@ -57,6 +58,7 @@ export const ERRORS = {
   upstream_timeout: kind(504, 'timeout_error', 'server_error', 'upstream_timeout', true),
 
   shutting_down: kind(503, 'overloaded_error', 'server_error', 'shutting_down', true),
+  too_many_connections: kind(503, 'overloaded_error', 'server_error', 'too_many_connections', true),
   store_unavailable: kind(503, 'api_error', 'server_error', 'store_unavailable', true),
   internal: kind(500, 'api_error', 'server_error', 'internal_error', true),
 } as const satisfies Record<string, ErrorKind>;

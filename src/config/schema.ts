@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /** Where a setting comes from and how it is described; `--help` and the reference page are printed from this. */
@@ -82,6 +83,26 @@ const baseUrl = () =>
     return url.href.replace(/\/+$/, '');
   });
 
+/** An IP address, or a network of them: `10.0.0.0/8`. */
+function isNetwork(text: string): boolean {
+  const [, address = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const family = isIP(address);
+  return family !== 0 && (prefix === undefined || Number(prefix) <= (family === 4 ? 32 : 128));
+}
+
+/** Words with commas between. */
+const networks = () =>
+  z.preprocess(
+    (value) =>
+      typeof value === 'string'
+        ? value
+            .split(',')
+            .map((word) => word.trim())
+            .filter((word) => word !== '')
+        : value,
+    z.array(z.string().refine(isNetwork)).readonly(),
+  );
+
 const ACCEPTS_BOOLEAN = '1/0, true/false, yes/no, on/off';
 const ACCEPTS_PORT = 'a port number (0-65535)';
 const ACCEPTS_MILLISECONDS = 'milliseconds (1-86400000)';
@@ -119,6 +140,14 @@ export const configSchema = z.object({
     accepts: ACCEPTS_PORT,
     defaultText: 'no listener of their own',
     doc: 'Moves the admin routes and /metrics from the main listener to one of their own.',
+  }),
+  trustedProxies: networks().default([]).register(described, {
+    flag: 'trusted-proxies',
+    env: 'TRUSTED_PROXIES',
+    group: 'Listeners',
+    accepts: 'IP addresses and networks (10.0.0.0/8), with commas between',
+    defaultText: 'none',
+    doc: 'Reverse proxies in front of the router. Their X-Forwarded-For tells who a client is, for AUTH_FAILURES_PER_MINUTE; without it, all clients behind a proxy share its address.',
   }),
 
   tokenSecret: optionalText().register(described, {
@@ -253,6 +282,27 @@ export const configSchema = z.object({
     group: 'Limits',
     accepts: ACCEPTS_BYTES,
     doc: 'Largest request body, also after decompression. Larger ones get 413.',
+  }),
+  maxConnections: integer(1, 1_000_000).default(8000).register(described, {
+    flag: 'max-connections',
+    env: 'MAX_CONNECTIONS',
+    group: 'Limits',
+    accepts: 'a number (1-1000000)',
+    doc: 'Most client connections at a time, at most half of the open files that the process may have. Another one closes the longest idle one; when none is idle it gets 503.',
+  }),
+  authFailuresPerMinute: integer(1, 1_000_000).default(20).register(described, {
+    flag: 'auth-failures-per-minute',
+    env: 'AUTH_FAILURES_PER_MINUTE',
+    group: 'Limits',
+    accepts: 'a number (1-1000000)',
+    doc: 'Requests with a wrong credential that one client address may make at once, and then in a minute. Further ones get 429, and TOKEN_ADMIN_KEY is not taken from that address; good tokens are.',
+  }),
+  authFailuresPerSecond: integer(1, 1_000_000).default(200).register(described, {
+    flag: 'auth-failures-per-second',
+    env: 'AUTH_FAILURES_PER_SECOND',
+    group: 'Limits',
+    accepts: 'a number (1-1000000)',
+    doc: 'The same for all client addresses together, in a second.',
   }),
   maxJsonDepth: integer(8, 10_000).default(128).register(described, {
     flag: 'max-json-depth',

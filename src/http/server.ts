@@ -1,15 +1,14 @@
 import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { type AddressInfo, Socket } from 'node:net';
 import type { ErrorDialect } from '../dialects/error.ts';
-import { ERRORS, type ErrorCode, RouterError } from '../errors.ts';
-import { asRouterError, Exchange, newRequestId } from './exchange.ts';
+import { RouterError } from '../errors.ts';
+import { Connections, type Turn } from './connections.ts';
+import { asRouterError, Exchange } from './exchange.ts';
 import type { HeaderList } from './headers.ts';
+import { MAX_HEADER_BYTES, parserError, refuseRaw } from './raw-refusal.ts';
 import { type Access, MethodNotAllowed, type RouteTable } from './routes.ts';
 
-/** Bytes of the request line and headers together, Node's and nginx's usual figure. */
-const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_HEADERS = 100;
 const MAX_URL_BYTES = 8 * 1024;
 /** How long a client may go on sending a body that nobody wants, after it got its error. Milliseconds. */
@@ -25,6 +24,8 @@ export interface ListenerOptions {
   onFinished(exchange: Exchange): void;
   /** While it is true, answers ask for the connection to be closed. */
   isDraining(): boolean;
+  /** Connections at a time. */
+  readonly maxConnections: number;
   readonly headerTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
@@ -48,30 +49,43 @@ export async function listen(host: string, port: number, options: ListenerOption
     keepAliveTimeout: options.keepAliveTimeoutMs,
     // The default of 30 s would make the header limit 30 s longer than it says.
     connectionsCheckingInterval: Math.min(2_000, options.headerTimeoutMs),
-    requireHostHeader: true,
+    // Looked for with the other odd things, so that its absence is told in the caller's dialect too.
+    requireHostHeader: false,
   });
   // Node drops headers past its count without a word; one more than allowed makes the excess visible.
   server.maxHeadersCount = MAX_HEADERS + 1;
 
   let serving = 0;
   const idle = new EventEmitter();
-  const start = async (req: IncomingMessage, res: ServerResponse, expects: boolean) => {
+  const connections = new Connections(server, options.maxConnections, async (turn) => {
     serving += 1;
     try {
-      await serve(req, res, options, expects);
+      await serve(turn, options);
     } finally {
       serving -= 1;
       if (serving === 0) idle.emit('idle');
     }
-  };
-  server.on('request', (req, res) => void start(req, res, false));
-  server.on('checkContinue', (req, res) => void start(req, res, true));
-  server.on('checkExpectation', (req, res) => {
-    const exchange = new Exchange(req, res, options.errorsFor(undefined, ''), false);
-    res.once('close', () => options.onFinished(exchange));
-    exchange.fail(new RouterError('expectation_failed', 'The only expectation that is met is 100-continue.'));
   });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseRaw(error, socket, options));
+  server.on('request', (req, res) => connections.take(req, res, false));
+  server.on('checkContinue', (req, res) => connections.take(req, res, true));
+  // Refused with the other odd things, when it is its turn.
+  server.on('checkExpectation', (req, res) => connections.take(req, res, false));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === 'ECONNRESET' || !(socket instanceof Socket)) socket.destroy();
+    else if (!connections.closesAfterWork(socket))
+      refuseRaw(parserError(error.code), socket, options.errorsFor(undefined, ''));
+  });
+  server.on('connect', (_, socket) => {
+    socket.on('error', () => {});
+    // Node reads nothing more of this connection, so it cannot be left to the end of a request in work.
+    if (!(socket instanceof Socket) || connections.closesAfterWork(socket)) socket.destroy();
+    else
+      refuseRaw(
+        new RouterError('method_not_allowed', 'CONNECT is not offered.'),
+        socket,
+        options.errorsFor(undefined, ''),
+      );
+  });
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -95,8 +109,8 @@ export async function listen(host: string, port: number, options: ListenerOption
   };
 }
 
-async function serve(req: IncomingMessage, res: ServerResponse, options: ListenerOptions, expects: boolean) {
-  const exchange = new Exchange(req, res, options.errorsFor(undefined, ''), expects);
+async function serve({ req, res, expectsContinue, surplus }: Turn, options: ListenerOptions): Promise<void> {
+  const exchange = new Exchange(req, res, options.errorsFor(undefined, ''), expectsContinue);
   const closed = new Promise<void>((resolve) => {
     res.once('close', () => {
       // The whole answer was handed over, and not all of it had left when the client did.
@@ -111,6 +125,7 @@ async function serve(req: IncomingMessage, res: ServerResponse, options: Listene
     const route = options.routes.match(exchange);
     exchange.facts.route = route.name;
     if (route.errors) exchange.errors = route.errors;
+    if (surplus && route.access !== 'open') throw tooMany();
     const pending = options.authorize(exchange, route.access);
     if (pending) await pending;
     await route.handle(exchange);
@@ -123,19 +138,36 @@ async function serve(req: IncomingMessage, res: ServerResponse, options: Listene
   }
 }
 
-/** Requests that parsers disagree on, and sizes that no client needs (C8, C9, C12). */
+function tooMany(): RouterError {
+  return new RouterError('too_many_connections', 'The router has too many connections.', { retryAfter: 1 });
+}
+
+/** Requests that parsers disagree on or that ask for another protocol, and sizes that no client needs (C8, C9, C12, C16). */
 function refuseOddRequests(exchange: Exchange): void {
   const { req, headers } = exchange;
   const url = req.url ?? '';
   if (headers.count > MAX_HEADERS) throw new RouterError('headers_too_large', `More than ${MAX_HEADERS} headers.`);
   if (url.length > MAX_URL_BYTES)
     throw new RouterError('url_too_long', `The URL is longer than ${MAX_URL_BYTES} bytes.`);
-  if (!url.startsWith('/')) throw new RouterError('invalid_request', 'The request target must be a path.');
-  if (headers.getAll('host').length > 1) throw new RouterError('invalid_request', 'More than one Host header.');
-  const coding = headers.get('transfer-encoding');
-  if (coding !== undefined && (coding.trim().toLowerCase() !== 'chunked' || req.httpVersion === '1.0')) {
-    throw new RouterError('invalid_request', 'The only transfer coding is chunked, over HTTP/1.1.');
+  const { httpVersion } = req;
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') throw odd('The only versions of HTTP here are 1.1 and 1.0.');
+  if (!url.startsWith('/')) throw odd('The request target must be a path.');
+  const hosts = headers.getAll('host').length;
+  if (hosts > 1) throw odd('More than one Host header.');
+  if (hosts === 0 && httpVersion === '1.1') throw odd('There is no Host header.');
+  const codings = headers.getAll('transfer-encoding');
+  if (codings.length > 0 && (codings.join(',').trim().toLowerCase() !== 'chunked' || httpVersion === '1.0')) {
+    throw odd('The only transfer coding is chunked, over HTTP/1.1.');
   }
+  if (headers.get('upgrade') !== undefined) throw odd('HTTP/1.1 is spoken here, without an upgrade to anything else.');
+  const expectation = headers.get('expect');
+  if (expectation !== undefined && expectation.trim().toLowerCase() !== '100-continue') {
+    throw new RouterError('expectation_failed', 'The only expectation that is met is 100-continue.');
+  }
+}
+
+function odd(text: string): RouterError {
+  return new RouterError('invalid_request', text);
 }
 
 /**
@@ -150,41 +182,4 @@ function endUnwantedUpload(req: IncomingMessage, res: ServerResponse): void {
     if (req.complete) stop();
   });
   req.resume();
-}
-
-/** Answers on the bare socket: what came was no HTTP request, so there is no response object. */
-function refuseRaw(error: NodeJS.ErrnoException, socket: Duplex, options: ListenerOptions): void {
-  // Node leaves `_httpMessage` on a socket whose answer has begun: bytes of a second answer must not go into it.
-  const begun = (socket as Socket & { _httpMessage?: ServerResponse })._httpMessage?.headersSent ?? false;
-  if (!socket.writable || begun || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const { code, text } = parserError(error.code);
-  const failure = new RouterError(code, text);
-  const id = newRequestId();
-  const body = options.errorsFor(undefined, '').body(failure, id);
-  const status = ERRORS[code].status;
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? 'Bad Request'}\r\ncontent-type: application/json\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nx-should-retry: false\r\nrequest-id: ${id}\r\nx-request-id: ${id}\r\nconnection: close\r\n\r\n${body}`,
-    () => socket.destroy(),
-  );
-}
-
-const STATUS_TEXT: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  408: 'Request Timeout',
-  431: 'Request Header Fields Too Large',
-};
-
-function parserError(code: string | undefined): { code: ErrorCode; text: string } {
-  switch (code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return { code: 'headers_too_large', text: `The headers are larger than ${MAX_HEADER_BYTES} bytes.` };
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return { code: 'body_timeout', text: 'The request took too long to arrive.' };
-    default:
-      return { code: 'invalid_request', text: 'This is not a valid HTTP/1.1 request.' };
-  }
 }

@@ -1,24 +1,36 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { RouterError } from '../errors.ts';
+import { type ClientAddresses, subscriberOf } from '../http/client-address.ts';
 import { clientCredentials } from '../http/credentials.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Access } from '../http/routes.ts';
 import type { TokenRecord } from '../store/store.ts';
 import type { TokenService } from '../tokens/service.ts';
+import type { FailureLimit } from './failures.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1']);
 /** A web page can make a browser on this machine ask loopback under a name of its own (DNS rebinding). */
 const LOOPBACK_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/i;
 const FORWARDED = ['forwarded', 'via', 'x-forwarded-for', 'x-real-ip'];
 
-/** Decides who may use a route. `adminKey` is the flat key of the configuration. */
+export interface AccessOptions {
+  readonly tokens: TokenService;
+  /** The flat key of the configuration. */
+  readonly adminKey: string | undefined;
+  readonly addresses: ClientAddresses;
+  readonly failures: FailureLimit;
+}
+
+/** Decides who may use a route. */
 export class AccessControl {
+  readonly #options: AccessOptions;
   readonly #tokens: TokenService;
   readonly #adminKey: Buffer | undefined;
 
-  constructor(tokens: TokenService, adminKey: string | undefined) {
-    this.#tokens = tokens;
-    this.#adminKey = adminKey === undefined ? undefined : digest(adminKey);
+  constructor(options: AccessOptions) {
+    this.#options = options;
+    this.#tokens = options.tokens;
+    this.#adminKey = options.adminKey === undefined ? undefined : digest(options.adminKey);
   }
 
   /** Throws what the caller gets; notes the token of the request. Synchronous for tokens that are known already. */
@@ -47,7 +59,7 @@ export class AccessControl {
         return;
       }
     }
-    return this.#verify(credentials).then((record) => {
+    return this.#verify(exchange, credentials).then((record) => {
       exchange.facts.token = record;
     });
   }
@@ -55,28 +67,45 @@ export class AccessControl {
   async #admin(exchange: Exchange): Promise<void> {
     const credentials = clientCredentials(exchange.headers, '');
     if (credentials.length === 0) throw new RouterError('admin_required', 'missing or invalid admin Bearer key');
-    const key = this.#adminKey;
-    if (key && credentials.some((credential) => timingSafeEqual(digest(credential), key))) return;
-    let record: TokenRecord;
-    try {
-      record = await this.#verify(credentials);
-    } catch (error) {
+    if (this.#isAdminKey(exchange, credentials)) return;
+    const record = await this.#verify(exchange, credentials).catch((error: unknown) => {
       const refused = error instanceof RouterError && error.code === 'token_refused';
       throw refused ? new RouterError('admin_required', 'missing or invalid admin Bearer key') : error;
-    }
+    });
     if (record.scope !== 'admin') throw new RouterError('admin_forbidden', 'This needs an admin token.');
     exchange.facts.token = record;
   }
 
-  /** The record of the first good credential. One text for every cause: which one it was is nobody's business. */
-  async #verify(credentials: readonly string[]): Promise<TokenRecord> {
+  /** A person may have chosen the flat key: unlike a token it can be guessed, so it is not looked at past the limit of failures. */
+  #isAdminKey(exchange: Exchange, credentials: readonly string[]): boolean {
+    const key = this.#adminKey;
+    if (!key || this.#options.failures.wait(this.#subscriber(exchange), performance.now()) > 0) return false;
+    return credentials.some((credential) => timingSafeEqual(digest(credential), key));
+  }
+
+  /**
+   * The record of the first good credential; a good one is good however many failures there were. One text for every cause:
+   * which one it was is nobody's business.
+   */
+  async #verify(exchange: Exchange, credentials: readonly string[]): Promise<TokenRecord> {
     let revoked = false;
     for (const credential of credentials) {
       const verdict = await this.#tokens.verify(credential);
       if (verdict.kind === 'valid') return verdict.record;
       if (verdict.kind === 'revoked') revoked = true;
     }
+    const wait = this.#options.failures.note(this.#subscriber(exchange), performance.now());
+    if (wait > 0) {
+      const retryAfter = Math.ceil(wait / 1_000);
+      throw new RouterError('too_many_failures', 'Too many requests with a credential that is not valid here.', {
+        retryAfter,
+      });
+    }
     throw new RouterError(revoked ? 'token_revoked' : 'token_refused', 'This token is not valid here.');
+  }
+
+  #subscriber(exchange: Exchange): string {
+    return subscriberOf(this.#options.addresses.of(exchange.req, exchange.headers));
   }
 }
 
