@@ -114,6 +114,11 @@ export class RunningCli {
     }
   }
 
+  /** Of the running process. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
   }
