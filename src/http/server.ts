@@ -130,6 +130,7 @@ async function serve({ req, res, expectsContinue, surplus }: Turn, options: List
     if (pending) await pending;
     await route.handle(exchange);
   } catch (error) {
+    if (error instanceof OddRequest) res.shouldKeepAlive = false;
     exchange.fail(asRouterError(error), error instanceof MethodNotAllowed ? ['allow', error.allow] : []);
   } finally {
     if (!req.complete) endUnwantedUpload(req, res);
@@ -166,9 +167,12 @@ function refuseOddRequests(exchange: Exchange): void {
   }
 }
 
-function odd(text: string): RouterError {
-  return new RouterError('invalid_request', text);
+function odd(text: string): OddRequest {
+  return new OddRequest('invalid_request', text);
 }
+
+/** Whatever else stands on its connection may be cut wrongly too. */
+class OddRequest extends RouterError {}
 
 /**
  * Closing at once would reset the connection, and the client might never read why it was refused. Node reads the rest of
