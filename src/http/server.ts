@@ -128,7 +128,9 @@ async function serve({ req, res, expectsContinue, surplus }: Turn, options: List
     if (surplus && route.access !== 'open') throw tooMany();
     const pending = options.authorize(exchange, route.access);
     if (pending) await pending;
-    await route.handle(exchange);
+    // Who left meanwhile will send no body and read no answer, and no event tells of it again.
+    if (exchange.gone) exchange.facts.ended = 'client_gone';
+    else await route.handle(exchange);
   } catch (error) {
     if (error instanceof OddRequest) res.shouldKeepAlive = false;
     exchange.fail(asRouterError(error), error instanceof MethodNotAllowed ? ['allow', error.allow] : []);

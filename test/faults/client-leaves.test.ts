@@ -163,3 +163,20 @@ async function leaveAfter(
   leave(connection);
   return at;
 }
+
+test('C1 a client that leaves while its token is looked up is forgotten at once', async (t) => {
+  const upstream = await startUpstream(t, (_, reply) => reply.json(200, '{}'));
+  const router = await startTestRouter(t, { upstreamBaseUrl: upstream.url });
+  const token = await router.issue();
+  const connection = await openRaw(t, router.url);
+  // The end of the connection is read in the same turn as the request, before the store has answered.
+  await connection.send(
+    `POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: ${token}\r\ntransfer-encoding: chunked\r\n\r\nno chunk\r\n`,
+  );
+  const [line = ''] = await eventually(
+    () => router.logs.filter((text) => text.includes('"route":"messages"')),
+    ({ length }) => length > 0,
+  );
+  assert.equal((JSON.parse(line) as LogLine).ended, 'client_gone');
+  assert.equal(upstream.requests.length, 0);
+});
