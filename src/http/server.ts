@@ -154,7 +154,8 @@ function refuseOddRequests(exchange: Exchange): void {
     throw new RouterError('url_too_long', `The URL is longer than ${MAX_URL_BYTES} bytes.`);
   const { httpVersion } = req;
   if (httpVersion !== '1.1' && httpVersion !== '1.0') throw odd('The only versions of HTTP here are 1.1 and 1.0.');
-  if (!url.startsWith('/')) throw odd('The request target must be a path.');
+  // A fragment is no part of a request target; the route table would cut it off without a word.
+  if (!url.startsWith('/') || url.includes('#')) throw odd('The request target must be a path.');
   const hosts = headers.getAll('host').length;
   if (hosts > 1) throw odd('More than one Host header.');
   if (hosts === 0 && httpVersion === '1.1') throw odd('There is no Host header.');
