@@ -48,7 +48,7 @@ export async function listen(host: string, port: number, options: ListenerOption
     requestTimeout: options.requestTimeoutMs,
     keepAliveTimeout: options.keepAliveTimeoutMs,
     // The default of 30 s would make the header limit 30 s longer than it says.
-    connectionsCheckingInterval: Math.min(2_000, options.headerTimeoutMs),
+    connectionsCheckingInterval: Math.min(500, options.headerTimeoutMs),
     // Looked for with the other odd things, so that its absence is told in the caller's dialect too.
     requireHostHeader: false,
   });

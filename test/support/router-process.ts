@@ -4,7 +4,10 @@ import { CliBed, type RunningCli } from './cli.ts';
 import { OPERATOR_KEY } from './router.ts';
 import type { Cleanup } from './temp.ts';
 
-/** The real router in a process of its own, on a free port. It lives for 30 s at most and is killed at the end of the test. */
+/** Milliseconds. A busy machine needs more than half a minute for the larger loads. */
+const LIFE_MS = 120_000;
+
+/** The real router in a process of its own, on a free port. It is killed at the end of the test. */
 export interface RouterProcess {
   readonly url: string;
   readonly running: RunningCli;
@@ -29,7 +32,7 @@ export async function startRouterProcess(
     upstream === undefined
       ? { UPSTREAM_PROVIDER: 'simulator' }
       : { UPSTREAM_BASE_URL: upstream, ANTHROPIC_API_KEY: OPERATOR_KEY };
-  const running = bed.start(['serve'], { ROUTER_PORT: '0', STORAGE_POLICY: 'memory', ...target, ...env });
+  const running = bed.start(['serve'], { ROUTER_PORT: '0', STORAGE_POLICY: 'memory', ...target, ...env }, LIFE_MS);
   const [, admin = ''] = await running.line(/^Admin token \(shown once, store it now\): (la_sk_\S+)$/);
   const [, url = ''] = await running.line(/^Listening on (http:\/\/\S+)$/);
   const headers = { authorization: `Bearer ${admin}` };
