@@ -42,15 +42,15 @@ test(`C5 slow headers, slow bodies and slow readers, ${3 * CONNECTIONS} connecti
     ]),
   ];
   const ends = Promise.all(Array.from({ length: 20 }, (_, i) => drip(t, router.url, i)));
-  let over = false;
-  const attacked = Promise.all(attacks).then(() => (over = true));
+  const over = new AbortController();
+  const attacked = Promise.all(attacks).then(() => over.abort());
   let most = 0;
   const counting = setInterval(() => (most = Math.max(most, router.descriptors())), 500);
   t.after(() => clearInterval(counting));
   const latencies: number[] = [];
   const failures: string[] = [];
   const good = async () => {
-    while (!over) {
+    while (!over.signal.aborted) {
       const asked = performance.now();
       const status = await exchange(t, router.url, messagesRequest(token)).then(
         (answer) => String(answer.status),
