@@ -115,11 +115,21 @@ async function serve(req: IncomingMessage, res: ServerResponse, options: Listene
     if (pending) await pending;
     await route.handle(exchange);
   } catch (error) {
-    exchange.fail(asRouterError(error), error instanceof MethodNotAllowed ? ['allow', error.allow] : []);
+    failOrCut(exchange, error);
   } finally {
     if (!req.complete) endUnwantedUpload(req, res);
     await closed;
     options.onFinished(exchange);
+  }
+}
+
+/** A request whose error cannot be answered either is cut: nobody must wait for it. */
+function failOrCut(exchange: Exchange, error: unknown): void {
+  try {
+    exchange.fail(asRouterError(error), error instanceof MethodNotAllowed ? ['allow', error.allow] : []);
+  } catch (failure) {
+    exchange.facts.cause = failure;
+    exchange.res.destroy();
   }
 }
 
