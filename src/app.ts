@@ -17,6 +17,7 @@ import { Metrics } from './metrics/metrics.ts';
 import type { ForwardDeps } from './proxy/forward.ts';
 import { record } from './proxy/record.ts';
 import type { Relay } from './proxy/relay.ts';
+import { createOverload } from './overload/overload.ts';
 import { UsageWriter } from './proxy/usage-writer.ts';
 import { Roster } from './roster.ts';
 import type { Store, UsageTotals } from './store/store.ts';
@@ -107,6 +108,15 @@ async function assemble(
   undo.push(() => ticker.stop());
   const running = new Roster<Relay>();
   const metrics = new Metrics({ tokenTotals: () => tokens.totals(), running: () => running.size });
+  const overload = createOverload({
+    streams: config.maxStreams,
+    streamsPerToken: config.maxStreamsPerToken,
+    bodyBytes: config.bodyBufferBytes,
+    eventLoopLagMs: config.eventLoopLagLimitMs,
+    heapPercent: config.heapLimitPercent,
+  });
+  undo.push(() => overload.stop());
+  overload.register(metrics.registry);
   const usage = new UsageWriter(store.usage, log);
   undo.push(() => usage.flush());
   const recheck = setInterval(() => {
@@ -120,8 +130,10 @@ async function assemble(
     maxBytes: config.maxBodyBytes,
     idleMs: config.clientBodyIdleTimeoutMs,
     ticker,
+    pool: overload.bodies,
   };
-  const forwarding = forwardDeps(config, { pool, tokens, ticker, body, running });
+  const { admission } = overload;
+  const forwarding = forwardDeps(config, { pool, tokens, ticker, body, running, admission });
   const catalogue = new Catalogue(() => pool.select(null), log);
 
   const health = healthSurface({ store, isDraining });
@@ -191,7 +203,7 @@ async function assemble(
   };
 }
 
-function forwardDeps(config: Config, parts: Pick<ForwardDeps, 'pool' | 'tokens' | 'ticker' | 'body' | 'running'>) {
+function forwardDeps(config: Config, parts: Omit<ForwardDeps, 'json' | 'relay'>) {
   return {
     ...parts,
     json: { maxDepth: config.maxJsonDepth, maxTokens: config.maxJsonTokens },

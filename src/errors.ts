@@ -56,6 +56,7 @@ export const ERRORS = {
   upstream_cut: kind(502, 'api_error', 'server_error', 'upstream_cut', true),
   upstream_timeout: kind(504, 'timeout_error', 'server_error', 'upstream_timeout', true),
 
+  overloaded: kind(503, 'overloaded_error', 'server_error', 'overloaded', true),
   shutting_down: kind(503, 'overloaded_error', 'server_error', 'shutting_down', true),
   store_unavailable: kind(503, 'api_error', 'server_error', 'store_unavailable', true),
   internal: kind(500, 'api_error', 'server_error', 'internal_error', true),
