@@ -1,9 +1,10 @@
 import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ErrorDialect } from '../dialects/error.ts';
 import { ERRORS, type ErrorCode, RouterError } from '../errors.ts';
+import { openDoors } from './doors.ts';
 import { asRouterError, Exchange, newRequestId } from './exchange.ts';
 import type { HeaderList } from './headers.ts';
 import { type Access, MethodNotAllowed, type RouteTable } from './routes.ts';
@@ -73,23 +74,12 @@ export async function listen(host: string, port: number, options: ListenerOption
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseRaw(error, socket, options));
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-  const bound = (server.address() as AddressInfo).port;
-  const gone = new Promise<void>((resolve) => {
-    server.once('close', resolve);
-  });
+  const doors = await openDoors(server, host, port);
   return {
     server,
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${doors.port}`,
     async close() {
-      if (server.listening) server.close();
-      await gone;
+      await doors.close();
       if (serving > 0) await once(idle, 'idle');
     },
   };

@@ -24,6 +24,16 @@ test('what was taken is given back once, when the answer closes', () => {
   assert.equal(pool.taken, 10);
 });
 
+test('L7 large bodies leave an eighth of the pool to small ones', () => {
+  const pool = new BodyPool(16_000_000);
+  const answer = new EventEmitter();
+  pool.hold(answer).resize(14_000_000);
+  assert.throws(() => pool.hold(answer).resize(1_500_000), isOverloaded);
+  pool.hold(answer).resize(1_000_000);
+  pool.hold(answer).resize(1_000_000);
+  assert.throws(() => pool.hold(answer).resize(1), isOverloaded);
+});
+
 test('nothing is taken for an answer that is over', () => {
   const pool = new BodyPool(100);
   const answer = new EventEmitter();

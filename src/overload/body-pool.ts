@@ -3,6 +3,10 @@ import { RouterError } from '../errors.ts';
 
 /** Seconds after which a client may ask again: bodies come and go within seconds. */
 const RETRY_AFTER_S = 1;
+/** Bytes up to which a body counts as small. Most requests are. */
+const SMALL_BYTES = 1024 * 1024;
+/** Share of the pool that only small bodies may take: a few large ones must not shut everybody else out. */
+const FOR_SMALL = 1 / 8;
 
 /** What one request has taken from the pool. Given back when its answer is over. */
 export interface BodyHold {
@@ -46,7 +50,8 @@ export class BodyPool {
       resize: (bytes) => {
         const more = bytes - held;
         if (!open || more === 0) return;
-        if (this.#taken + more > this.#limit) {
+        const room = bytes > SMALL_BYTES ? this.#limit * (1 - FOR_SMALL) : this.#limit;
+        if (more > 0 && this.#taken + more > room) {
           this.#refused += 1;
           throw new RouterError('overloaded', 'Too many request bodies are on the way. Try again in a moment.', {
             retryAfter: RETRY_AFTER_S,
