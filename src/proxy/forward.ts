@@ -6,6 +6,7 @@ import type { UpstreamHeaders } from '../http/headers.ts';
 import type { Ticker } from '../http/ticker.ts';
 import type { Candidate, Pool } from '../accounts/pool.ts';
 import type { Admission } from '../overload/admission.ts';
+import { ownTurn } from '../overload/turns.ts';
 import type { Roster } from '../roster.ts';
 import type { TokenService } from '../tokens/service.ts';
 import type { Upstream } from '../upstreams/upstream.ts';
@@ -16,6 +17,9 @@ import type { Observer } from './observe.ts';
 import { type AttemptOutcome, Relay, type RelayLimits } from './relay.ts';
 import { nextStep } from './retry.ts';
 import { bookUsage } from './settle.ts';
+
+/** The check of a body of this size takes about a millisecond. */
+const LARGE_BODY_BYTES = 1024 * 1024;
 
 /** One thing that a surface lets clients do at an upstream. */
 export interface Operation {
@@ -55,6 +59,7 @@ export async function forward(exchange: Exchange, operation: Operation, deps: Fo
 
 async function forwardAdmitted(exchange: Exchange, operation: Operation, deps: ForwardDeps): Promise<void> {
   const body = await readRequest(exchange, deps);
+  if (body.length > LARGE_BODY_BYTES) await ownTurn();
   const { facts } = exchange;
   const request = inspectRequest(body, deps.json);
   facts.model = request.model;
