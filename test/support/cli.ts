@@ -50,13 +50,13 @@ export class CliBed {
     return this.start(args, env).result;
   }
 
-  /** Starts a command that stays. It is killed at the end of the test. */
-  start(args: readonly string[], env: Environment = {}): RunningCli {
+  /** Starts a command that stays. It is killed at the end of the test, or after `limitMs`. */
+  start(args: readonly string[], env: Environment = {}, limitMs = LIMIT_MS): RunningCli {
     const child = spawn(process.execPath, [MAIN, ...args], {
       cwd: this.cwd,
       env: { PATH: process.env['PATH'] ?? '', HOME: this.home, DATA_DIR: this.dataDir, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: LIMIT_MS,
+      timeout: limitMs,
       killSignal: 'SIGKILL',
     });
     const running = new RunningCli(child);
@@ -112,6 +112,11 @@ export class RunningCli {
       if (this.#lines.some((line) => pattern.test(line))) continue;
       throw new Error(`ended with ${next.code} and without ${pattern}\n${next.stdout}${next.stderr}`);
     }
+  }
+
+  /** Of the running process. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   signal(name: NodeJS.Signals): void {

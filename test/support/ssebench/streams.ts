@@ -14,6 +14,8 @@ export interface StreamsPlan {
   readonly events: number;
   /** Milliseconds between two events of a stream. */
   readonly everyMs: number;
+  /** Beside `headers`, which are those of the target. */
+  readonly extraHeaders?: Readonly<Record<string, string>>;
 }
 
 /** What became of the streams. Each is counted in one of `whole`, `shed`, `cut`. */
@@ -91,10 +93,10 @@ class Run {
   }
 
   #one(stream: number): Promise<void> {
-    const { url, headers, events, everyMs } = this.#plan;
+    const { url, headers, events, everyMs, extraHeaders } = this.#plan;
     const { hostname, port, pathname, host } = new URL(url);
     const body = requestBody({ stream, events, every: everyMs });
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    const lines = Object.entries({ ...headers, ...extraHeaders }).map(([name, value]) => `${name}: ${value}\r\n`);
     const opened = micros();
     let head = '';
     let answered = false;
