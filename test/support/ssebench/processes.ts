@@ -23,7 +23,7 @@ export interface BenchBed {
   load<Figures>(load: Distribute<Plan>): Promise<Figures>;
   /** Metrics by name with labels. */
   metrics(): Promise<ReadonlyMap<string, number>>;
-  /** Ends the router; its log lines. */
+  /** Ends the router; its log lines, each a JSON text. */
   end(): Promise<string[]>;
 }
 
@@ -63,7 +63,7 @@ export async function openBenchBed(t: Cleanup, env: Readonly<Record<string, stri
       router.signal('SIGTERM');
       const { code, stderr } = await router.result;
       assert.equal(code, 0);
-      return stderr.split('\n').filter((line) => line !== '');
+      return stderr.split('\n').filter((line) => line.startsWith('{'));
     },
     async metrics() {
       const text = await (await fetch(`${url}/metrics`)).text();
