@@ -114,6 +114,6 @@ export class Bed {
 }
 
 function patience(load: Load): number {
-  if (load.kind === 'requests') return load.seconds * 1000 + PATIENCE_MS;
+  if (load.kind === 'requests' || load.kind === 'churn') return load.seconds * 1000 + PATIENCE_MS;
   return PATIENCE_MS + (load.kind === 'streams' ? load.rampMs + load.events * load.everyMs : 0);
 }

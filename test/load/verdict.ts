@@ -33,9 +33,13 @@ export function rowsOf(verdicts: readonly Verdict[]): string[][] {
   ];
 }
 
+/** For a line of a terminal. */
+export const describe = (check: Check): string => `${measured(check)} (${limit(check)})`;
+
 const measured = ({ name, value, unit }: Check) => `${name} ${rounded(value)}${unit}`;
-const goal = ({ name, unit, most, least }: Check) =>
-  most === undefined ? `${name} ≥ ${rounded(least ?? 0)}${unit}` : `${name} ≤ ${rounded(most)}${unit}`;
+const limit = ({ unit, most, least }: Check) =>
+  most === undefined ? `≥ ${rounded(least ?? 0)}${unit}` : `≤ ${rounded(most)}${unit}`;
+const goal = (check: Check) => `${check.name} ${limit(check)}`;
 
 function rounded(value: number): string {
   return value >= 100 || Number.isInteger(value) ? String(Math.round(value)) : value.toFixed(value < 10 ? 2 : 1);

@@ -1,12 +1,14 @@
 /** One load in a process of its own: `node main.ts '{"kind":"streams", …}'`. Prints its figures as one line of JSON. */
 import { type BodiesPlan, runBodies } from './bodies.ts';
+import { type ChurnPlan, runChurn } from './churn.ts';
 import { type RequestsPlan, runRequests } from './requests.ts';
 import { runStreams, type StreamsPlan } from './streams.ts';
 
 export type Plan =
   | ({ readonly kind: 'streams' } & StreamsPlan)
   | ({ readonly kind: 'requests' } & RequestsPlan)
-  | ({ readonly kind: 'bodies' } & BodiesPlan);
+  | ({ readonly kind: 'bodies' } & BodiesPlan)
+  | ({ readonly kind: 'churn' } & ChurnPlan);
 
 function run(plan: Plan) {
   switch (plan.kind) {
@@ -16,6 +18,8 @@ function run(plan: Plan) {
       return runRequests(plan);
     case 'bodies':
       return runBodies(plan);
+    case 'churn':
+      return runChurn(plan);
   }
 }
 

@@ -1,13 +1,8 @@
-import { connect } from 'node:net';
-import { micros } from './event.ts';
+import { askStream, type Target } from './ask-stream.ts';
 import { Stopwatch, type Times } from './figures.ts';
-import { StreamReader, type Wrongs } from './stream-reader.ts';
-import { requestBody } from './wish.ts';
+import type { Wrongs } from './stream-reader.ts';
 
-export interface StreamsPlan {
-  /** The Messages endpoint. */
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
+export interface StreamsPlan extends Target {
   readonly streams: number;
   /** Milliseconds over which they are opened, evenly. */
   readonly rampMs: number;
@@ -37,7 +32,6 @@ export interface StreamFigures extends Wrongs {
 }
 
 const RAMP_TICK_MS = 5;
-const HEAD_END = '\r\n\r\n';
 
 /** Opens the streams and reads all of them to their end. */
 export async function runStreams(plan: StreamsPlan): Promise<StreamFigures> {
@@ -92,57 +86,20 @@ class Run {
     };
   }
 
-  #one(stream: number): Promise<void> {
+  async #one(stream: number): Promise<void> {
     const { url, headers, events, everyMs, extraHeaders } = this.#plan;
-    const { hostname, port, pathname, host } = new URL(url);
-    const body = requestBody({ stream, events, every: everyMs });
-    const lines = Object.entries({ ...headers, ...extraHeaders }).map(([name, value]) => `${name}: ${value}\r\n`);
-    const opened = micros();
-    let head = '';
-    let answered = false;
-    let failure: string | undefined;
-    const reader = new StreamReader(stream, (sentAt) => this.#added.record(micros() - sentAt));
-    return new Promise((resolve) => {
-      const socket = connect({ host: hostname, port: Number(port), noDelay: true });
-      socket.write(
-        `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n${lines.join('')}content-length: ${body.length}\r\n\r\n`,
-      );
-      socket.write(body);
-      socket.on('error', (error: NodeJS.ErrnoException) => {
-        failure ??= error.code ?? error.message;
-      });
-      socket.on('data', (bytes: Buffer) => {
-        if (answered) reader.push(bytes);
-        else {
-          head += bytes.toString('latin1');
-          const end = head.indexOf(HEAD_END);
-          if (end < 0) return;
-          answered = true;
-          const status = head.slice(9, 12);
-          if (status !== '200') {
-            this.#refusal.record(micros() - opened);
-            failure = status === '503' && /\r\nretry-after: [1-9]/i.test(head) ? 'shed' : `status ${status}`;
-            socket.destroy();
-            return;
-          }
-          this.#start.record(micros() - opened);
-          reader.push(bytes.subarray(bytes.length - (head.length - end - HEAD_END.length)));
-        }
-        if (reader.closed) socket.destroy();
-      });
-      socket.on('close', () => {
-        this.#finish(reader, failure);
-        resolve();
-      });
-    });
-  }
-
-  #finish(reader: StreamReader, failure: string | undefined): void {
-    const end = failure === undefined ? reader.end(this.#plan.events) : 'truncated';
+    const target = { url, headers: { ...headers, ...extraHeaders } };
+    const { reader, failure, headAfter } = await askStream(
+      target,
+      { stream, events, every: everyMs },
+      { onAdded: (micros) => this.#added.record(micros) },
+    );
+    if (headAfter !== undefined) (failure === undefined ? this.#start : this.#refusal).record(headAfter);
+    const end = failure ?? reader.end(events);
     this.#events += reader.events;
     for (const kind of ['lost', 'repeated', 'corrupt'] as const) this.#wrongs[kind] += reader.wrongs[kind];
-    if (failure === 'shed') this.#shed += 1;
-    else if (failure === undefined && end === 'whole') this.#whole += 1;
-    else this.#cut[failure ?? end] = (this.#cut[failure ?? end] ?? 0) + 1;
+    if (end === 'shed') this.#shed += 1;
+    else if (end === 'whole') this.#whole += 1;
+    else this.#cut[end] = (this.#cut[end] ?? 0) + 1;
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The bench's upstream, in a process of its own: `node upstream.ts [ledger]`. Bare sockets, so that it costs less than what it
- * loads. A request's body says what it wants (`Wish`). Prints its port. Into the ledger goes one line per answer that was
- * begun: `request-id status outputTokens`, the tokens only when the client was told.
+ * loads. A request's body says what it wants (`Wish`). Prints its port. Into the ledger goes a line per answer that was
+ * begun, and one more when it ended well: `request-id status outputTokens`, and `-` for tokens that nobody was told.
  */
 import { createWriteStream } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
@@ -76,6 +76,7 @@ function stream(socket: Socket, id: string, { stream: number, events, every, fau
   socket.write(
     head('200 OK', 'text/event-stream; charset=utf-8', id, 'transfer-encoding: chunked') + chunk(START_EVENTS),
   );
+  note(id, 200, '-');
   const last = fault === undefined ? events : Math.floor(events / 2);
   let next = 0;
   const stop = () => clearInterval(timer);
@@ -92,7 +93,7 @@ function stream(socket: Socket, id: string, { stream: number, events, every, fau
     }
     stop();
     socket.off('close', stop);
-    note(id, 200, fault === undefined ? events : '-');
+    if (fault === undefined) note(id, 200, events);
     if (fault === 'cut') socket.destroy();
     else if (fault === 'reset') socket.resetAndDestroy();
     else {
