@@ -18,8 +18,13 @@ import { atMost, type Check, describe, isMet } from './verdict.ts';
 const PROBE = fileURLToPath(new URL('./probe.ts', import.meta.url));
 const MB = 1e6;
 const SAMPLE_MS = 5_000;
+/**
+ * Share of the run before anything is measured. Requests come as fast as they are answered: what V8 learns about the code until it
+ * leaves it alone fills a few hundred kilobytes, over tens of thousands of requests.
+ */
+const WARM_UP = 0.25;
 /** Share of the run that goes by before the line through the samples begins, at most ten minutes. */
-const SETTLING = 0.4;
+const SETTLING = 0.1;
 const MOST_SETTLING_MS = 600_000;
 
 interface Sample extends Holdings {
@@ -33,10 +38,10 @@ async function holdings(bed: Bed): Promise<Holdings> {
   return ((await answer) as [Holdings])[0];
 }
 
-/** One stretch of traffic: 200 requests a second, 300 streams that come and go, and 2 of 100 answers broken. */
-async function traffic(bed: Bed, seconds: number) {
+/** One stretch of traffic: small requests, 300 streams that come and go, and something wrong with a tenth of these. */
+async function traffic(bed: Bed, seconds: number, pace: { rate: number } | { concurrency: number }) {
   const [requests, churn] = await Promise.all([
-    bed.load<RequestFigures>({ kind: 'requests', rate: 200, seconds }),
+    bed.load<RequestFigures>({ kind: 'requests', ...pace, seconds }),
     bed.load<ChurnFigures>({ kind: 'churn', streams: 300, seconds, faults: 0.1 }),
   ]);
   return { requests, churn };
@@ -99,11 +104,11 @@ async function soak(minutes: number, folder: string): Promise<Check[]> {
   const nodeArguments = ['--expose-gc', '--import', PROBE];
   const bed = await Bed.open(folder, { ledger, nodeArguments, withChannel: true });
   const seconds = minutes * 60;
-  const warmUp = await traffic(bed, Math.max(20, Math.round(seconds / 10)));
+  const warmUp = await traffic(bed, Math.round(seconds * WARM_UP), { concurrency: 16 });
   const start = await atRest(bed, await bed.descriptorsBackTo(0));
 
-  const length = Math.round(seconds * 0.8);
-  const main = traffic(bed, length);
+  const length = Math.round(seconds * (1 - WARM_UP));
+  const main = traffic(bed, length, { rate: 200 });
   const samples = await sampleFor(bed, length);
   const figures = await main;
   const end = await atRest(bed, start.open);
