@@ -290,7 +290,7 @@ export const configSchema = z.object({
     accepts: ACCEPTS_STREAMS,
     doc: 'The same for one token, so that none takes all the room.',
   }),
-  eventLoopLagLimitMs: milliseconds().default(100).register(described, {
+  eventLoopLagLimitMs: milliseconds().default(200).register(described, {
     flag: 'event-loop-lag-limit-ms',
     env: 'EVENT_LOOP_LAG_LIMIT_MS',
     group: 'Limits',

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BodyFigures } from '../support/ssebench/bodies.ts';
 import type { RequestFigures } from '../support/ssebench/requests.ts';
 import type { Bed } from './bed.ts';
+import { lag } from './lag.ts';
 import { atLeast, atMost, type Check, type Verdict } from './verdict.ts';
 
 const MB = 1e6;
@@ -44,7 +45,9 @@ export async function largeBodies(bed: Bed): Promise<Verdict> {
   await bed.warmUp();
   const beside = bed.load<RequestFigures>({ kind: 'requests', rate: 200, seconds: 12 });
   await sleep(3_000);
+  await bed.metrics();
   const bodies = await bed.load<BodyFigures>({ kind: 'bodies', count: 50, bytes: LARGE_BODY });
+  const { p99 } = await lag(bed);
   const traffic = await beside;
   const { peak } = await bed.memory();
   return {
@@ -54,6 +57,7 @@ export async function largeBodies(bed: Bed): Promise<Verdict> {
       atMost('neither 200 nor 503 with retry-after', sum(bodies.wrong), 0),
       atLeast('large bodies taken', bodies.taken, 1),
       atMost('memory', peak / MB, 600, ' MB'),
+      atMost('event loop p99', p99, 100, ' ms'),
       atMost('p99 beside', traffic.latency.p99, 100, ' ms'),
       errors(traffic),
     ],

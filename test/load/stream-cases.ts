@@ -2,21 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestFigures } from '../support/ssebench/requests.ts';
 import type { StreamFigures } from '../support/ssebench/streams.ts';
 import type { Bed } from './bed.ts';
+import { lag } from './lag.ts';
 import { atLeast, atMost, type Check, type Verdict } from './verdict.ts';
 
 const MB = 1e6;
 const KB = 1e3;
 /** `MAX_STREAMS_PER_TOKEN` of the cases that open more streams than one token may have: they all run on one. */
 export const ONE_TOKEN = { MAX_STREAMS_PER_TOKEN: '6000' };
-
-const LAG = 'link_assistant_event_loop_lag_seconds';
-
-/** Event loop delay since the last look, in milliseconds. */
-async function lag(bed: Bed): Promise<{ p99: number; max: number }> {
-  const metrics = await bed.metrics();
-  const of = (quantile: string) => (metrics.get(`${LAG}{quantile="${quantile}"}`) ?? Number.NaN) * 1000;
-  return { p99: of('0.99'), max: of('1') };
-}
 
 const wrongs = ({ lost, repeated, corrupt }: StreamFigures): Check =>
   atMost('lost, repeated or corrupt events', lost + repeated + corrupt, 0);
