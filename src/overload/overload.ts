@@ -2,6 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { Admission } from './admission.ts';
 import { BodyPool } from './body-pool.ts';
 import { Pressure } from './pressure.ts';
+import { Relief } from './relief.ts';
 import { Sampler } from './sampler.ts';
 
 export interface OverloadLimits {
@@ -27,9 +28,10 @@ export interface Overload {
 
 export function createOverload(limits: OverloadLimits): Overload {
   const pressure = new Pressure({ lagMs: limits.eventLoopLagMs, heapShare: limits.heapPercent / 100 });
-  const sampler = new Sampler(pressure);
   const caps = { streams: limits.streams, perToken: limits.streamsPerToken };
   const admission = new Admission(caps, () => pressure.strain);
+  const relief = new Relief();
+  const sampler = new Sampler(pressure, (now) => relief.look(pressure.strain, admission.streams, now));
   const bodies = new BodyPool(limits.bodyBytes);
   return {
     admission,

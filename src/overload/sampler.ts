@@ -10,6 +10,7 @@ const TICKS_PER_HEAP = 10;
 /** Measures the delay of the event loop and the heap of this process, and tells them to a `Pressure`. */
 export class Sampler {
   readonly #pressure: Pressure;
+  readonly #onHeap: (now: number) => void;
   /** Microseconds. */
   readonly #lags: RecordableHistogram = createHistogram();
   readonly #timer: NodeJS.Timeout;
@@ -17,8 +18,10 @@ export class Sampler {
   #last = performance.now();
   #ticks = 0;
 
-  constructor(pressure: Pressure) {
+  /** `onHeap` is called after each look at the heap, with monotonic milliseconds. */
+  constructor(pressure: Pressure, onHeap: (now: number) => void) {
     this.#pressure = pressure;
+    this.#onHeap = onHeap;
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
   }
 
@@ -42,6 +45,8 @@ export class Sampler {
     this.#lags.record(Math.max(1, Math.round(lag * 1000)));
     this.#pressure.sampleLag(lag);
     this.#ticks += 1;
-    if (this.#ticks % TICKS_PER_HEAP === 0) this.#pressure.sampleHeap(heapShare(this.#oldLimit));
+    if (this.#ticks % TICKS_PER_HEAP !== 0) return;
+    this.#pressure.sampleHeap(heapShare(this.#oldLimit));
+    this.#onHeap(now);
   }
 }

@@ -23,6 +23,8 @@ export interface StreamWatch {
   onAdded(micros: number): void;
   /** Leave after so many counted events. */
   readonly leaveAfter?: number | undefined;
+  /** Called with a function that leaves, when the answer has begun. */
+  onBegun?(leave: () => void): void;
 }
 
 const HEAD_END = '\r\n\r\n';
@@ -60,6 +62,7 @@ export function askStream({ url, headers }: Target, wish: Wish, watch: StreamWat
           socket.destroy();
           return;
         }
+        watch.onBegun?.(() => socket.destroy());
         reader.push(bytes.subarray(bytes.length - (head.length - end - HEAD_END.length)));
       }
       if (reader.closed || (watch.leaveAfter !== undefined && reader.events >= watch.leaveAfter)) socket.destroy();

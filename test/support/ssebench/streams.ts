@@ -9,13 +9,17 @@ export interface StreamsPlan extends Target {
   readonly events: number;
   /** Milliseconds between two events of a stream. */
   readonly everyMs: number;
+  /** Leave all streams when each of them was answered, so that they are all there at the same time however long that takes. */
+  readonly leave?: boolean;
   /** Beside `headers`, which are those of the target. */
   readonly extraHeaders?: Readonly<Record<string, string>>;
 }
 
-/** What became of the streams. Each is counted in one of `whole`, `shed`, `cut`. */
+/** What became of the streams. Each is counted in one of `whole`, `left`, `shed`, `cut`. */
 export interface StreamFigures extends Wrongs {
   readonly whole: number;
+  /** Left by the client, and right until then. */
+  readonly left: number;
   /** Refused with 503 and `retry-after`. */
   readonly shed: number;
   /** Anything else: another status, an error event, a truncated stream. By what it was. */
@@ -49,7 +53,12 @@ class Run {
   readonly #start = new Stopwatch();
   readonly #began = performance.now();
   readonly #base = Math.floor(Math.random() * 900_000);
+  readonly #leave: (() => void)[] = [];
+  #leaving = false;
+  /** Streams that were answered, one way or the other. */
+  #count = 0;
   #whole = 0;
+  #left = 0;
   #shed = 0;
   #events = 0;
 
@@ -76,6 +85,7 @@ class Run {
     return {
       ...this.#wrongs,
       whole: this.#whole,
+      left: this.#left,
       shed: this.#shed,
       cut: this.#cut,
       events: this.#events,
@@ -92,14 +102,31 @@ class Run {
     const { reader, failure, headAfter } = await askStream(
       target,
       { stream, events, every: everyMs },
-      { onAdded: (micros) => this.#added.record(micros) },
+      {
+        onAdded: (micros) => this.#added.record(micros),
+        onBegun: (leave) => this.#begun(leave),
+      },
     );
     if (headAfter !== undefined) (failure === undefined ? this.#start : this.#refusal).record(headAfter);
-    const end = failure ?? reader.end(events);
+    if (failure !== undefined) this.#answered();
+    const end = failure ?? (this.#leaving ? 'left' : reader.end(events));
     this.#events += reader.events;
     for (const kind of ['lost', 'repeated', 'corrupt'] as const) this.#wrongs[kind] += reader.wrongs[kind];
     if (end === 'shed') this.#shed += 1;
+    else if (end === 'left') this.#left += 1;
     else if (end === 'whole') this.#whole += 1;
     else this.#cut[end] = (this.#cut[end] ?? 0) + 1;
+  }
+
+  #begun(leave: () => void): void {
+    this.#leave.push(leave);
+    this.#answered();
+  }
+
+  #answered(): void {
+    this.#count += 1;
+    if (!this.#plan.leave || this.#count < this.#plan.streams) return;
+    this.#leaving = true;
+    for (const leave of this.#leave) leave();
   }
 }
