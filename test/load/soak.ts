@@ -64,10 +64,10 @@ async function sampleFor(bed: Bed, seconds: number): Promise<Sample[]> {
 /** At rest: no connections, and so nothing that a request holds. */
 async function atRest(bed: Bed, descriptors: number) {
   const open = await bed.descriptorsBackTo(descriptors);
-  const { handles, timers } = await holdings(bed);
+  const { handles, timers, heap } = await holdings(bed);
   const running = (await bed.metrics()).get('link_assistant_running_answers') ?? Number.NaN;
   const sum = Object.values(handles).reduce((a, b) => a + b, 0);
-  return { open, handles: sum, timers, running };
+  return { open, handles: sum, timers, running, heap };
 }
 
 function slopes(samples: readonly Sample[]): Check[] {
@@ -115,6 +115,9 @@ async function soak(minutes: number, folder: string): Promise<Check[]> {
   await bed.close();
   const books = await compareBooks(ledger, join(bed.folder, 'data', 'core.db'));
 
+  console.error(
+    `heap at rest, MB: ${start.heap / MB} → ${end.heap / MB}; under load: ${samples.map(({ heap }) => (heap / MB).toFixed(2)).join(' ')}`,
+  );
   const both = [warmUp, figures];
   const asked = both.reduce(
     (total, { requests, churn }) =>
