@@ -104,7 +104,8 @@ function megabytes(bytes: number | undefined): string {
   return bytes === undefined ? '–' : `${Math.round(bytes / 1e6)} MB`;
 }
 
-function layOut(rows: readonly (readonly string[])[]): string {
+/** Rows as a Markdown table; the first is its head. */
+export function layOut(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;

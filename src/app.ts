@@ -19,6 +19,7 @@ import { Metrics } from './metrics/metrics.ts';
 import type { ForwardDeps } from './proxy/forward.ts';
 import { record } from './proxy/record.ts';
 import type { Relay } from './proxy/relay.ts';
+import { createOverload } from './overload/overload.ts';
 import { UsageWriter } from './proxy/usage-writer.ts';
 import { Roster } from './roster.ts';
 import type { Store, UsageTotals } from './store/store.ts';
@@ -113,6 +114,14 @@ async function assemble(
   const ticker = new Ticker(TICK_MS);
   undo.push(() => ticker.stop());
   const running = new Roster<Relay>();
+  const overload = createOverload({
+    streams: config.maxStreams,
+    streamsPerToken: config.maxStreamsPerToken,
+    bodyBytes: config.bodyBufferBytes,
+    eventLoopLagMs: config.eventLoopLagLimitMs,
+    heapPercent: config.heapLimitPercent,
+  });
+  undo.push(() => overload.stop());
   const usage = new UsageWriter(store.usage, log);
   undo.push(() => usage.close());
   const metrics = new Metrics({
@@ -120,6 +129,7 @@ async function assemble(
     running: () => running.size,
     usageRows: () => usage,
   });
+  overload.register(metrics.registry);
   const recheck = setInterval(() => {
     tokens.recheck().catch((error: unknown) => log.error({ err: error }, 'the store cannot be asked for changes'));
   }, RECHECK_MS).unref();
@@ -131,8 +141,10 @@ async function assemble(
     maxBytes: config.maxBodyBytes,
     idleMs: config.clientBodyIdleTimeoutMs,
     ticker,
+    pool: overload.bodies,
   };
-  const forwarding = forwardDeps(config, { pool, tokens, ticker, body, running });
+  const { admission } = overload;
+  const forwarding = forwardDeps(config, { pool, tokens, ticker, body, running, admission });
   const catalogue = new Catalogue(() => pool.select(null), log);
 
   let readinessAskedAt: number | undefined;
@@ -229,7 +241,7 @@ async function assemble(
   };
 }
 
-function forwardDeps(config: Config, parts: Pick<ForwardDeps, 'pool' | 'tokens' | 'ticker' | 'body' | 'running'>) {
+function forwardDeps(config: Config, parts: Omit<ForwardDeps, 'json' | 'relay'>) {
   return {
     ...parts,
     json: { maxDepth: config.maxJsonDepth, maxTokens: config.maxJsonTokens },

@@ -28,7 +28,7 @@ const kind = (
 const badRequest = (status: number, openaiCode: string | null) =>
   kind(status, 'invalid_request_error', 'invalid_request_error', openaiCode, false);
 
-const ERRORS = {
+export const ERRORS = {
   token_missing: kind(401, 'authentication_error', 'invalid_request_error', 'invalid_api_key', false),
   token_refused: kind(401, 'authentication_error', 'invalid_request_error', 'invalid_api_key', false),
   token_revoked: kind(403, 'authentication_error', 'invalid_request_error', 'invalid_api_key', false),
@@ -57,6 +57,7 @@ const ERRORS = {
   upstream_cut: kind(502, 'api_error', 'server_error', 'upstream_cut', true),
   upstream_timeout: kind(504, 'timeout_error', 'server_error', 'upstream_timeout', true),
 
+  overloaded: kind(503, 'overloaded_error', 'server_error', 'overloaded', true),
   shutting_down: kind(503, 'overloaded_error', 'server_error', 'shutting_down', true),
   too_many_connections: kind(503, 'overloaded_error', 'server_error', 'too_many_connections', true),
   store_unavailable: kind(503, 'api_error', 'server_error', 'store_unavailable', true),

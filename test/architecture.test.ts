@@ -15,12 +15,15 @@ const ALLOWED: Record<string, readonly string[]> = {
   cli: ['app', 'core', 'upstreams', 'accounts', 'tokens', 'wire', 'store', 'config', 'errors'],
   app: [
     ...['core', 'surfaces', 'proxy', 'upstreams', 'accounts', 'tokens', 'http', 'dialects', 'store', 'log', 'metrics'],
-    ...['config', 'roster', 'errors', 'drain'],
+    ...['config', 'overload', 'roster', 'errors', 'drain'],
   ],
   drain: ['proxy', 'http', 'log', 'roster', 'errors'],
   core: ['tokens', 'store', 'config'],
   surfaces: ['proxy', 'upstreams', 'accounts', 'tokens', 'http', 'dialects', 'store', 'metrics', 'errors'],
-  proxy: ['upstreams', 'accounts', 'tokens', 'http', 'dialects', 'wire', 'store', 'log', 'metrics', 'roster', 'errors'],
+  proxy: [
+    ...['upstreams', 'accounts', 'tokens', 'http', 'dialects', 'wire', 'store', 'log', 'metrics', 'overload', 'roster'],
+    'errors',
+  ],
   upstreams: ['accounts', 'dialects', 'config', 'log'],
   accounts: ['config', 'errors'],
   tokens: ['store', 'roster', 'errors'],
@@ -31,6 +34,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   log: [],
   metrics: [],
   config: ['errors'],
+  overload: ['errors'],
   errors: [],
   roster: [],
 };

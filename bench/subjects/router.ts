@@ -13,11 +13,11 @@ export const router: SubjectKind = {
   title: 'router',
   share: 1,
   missing: async () => (existsSync(MAIN) ? undefined : 'it is not built; npm run build'),
-  async start({ upstream, folder }) {
+  async start({ upstream, folder, env = {}, nodeArguments = [], withChannel = false }) {
     const log = openSync(join(folder, 'log'), 'w');
-    const child = startOn(SUBJECT_CORE, [process.execPath, MAIN, 'serve'], {
+    const child = startOn(SUBJECT_CORE, [process.execPath, ...nodeArguments, MAIN, 'serve'], {
       cwd: folder,
-      stdio: ['ignore', 'pipe', log],
+      stdio: ['ignore', 'pipe', log, ...(withChannel ? (['ipc'] as const) : [])],
       env: {
         PATH: process.env['PATH'],
         HOME: folder,
@@ -26,6 +26,7 @@ export const router: SubjectKind = {
         UPSTREAM_BASE_URL: upstream,
         ANTHROPIC_API_KEY: UPSTREAM_KEY,
         TOKEN_ADMIN_KEY: ADMIN_KEY,
+        ...env,
       },
     });
     closeSync(log);

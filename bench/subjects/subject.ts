@@ -14,6 +14,11 @@ interface SubjectOptions {
   readonly upstream: string;
   /** An empty folder for its files. */
   readonly folder: string;
+  /** More settings, and arguments of Node, for whoever wants another router than the default one. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly nodeArguments?: readonly string[];
+  /** A channel for messages beside its output. */
+  readonly withChannel?: boolean;
 }
 
 export type SubjectName = 'router' | 'nginx' | 'portkey';

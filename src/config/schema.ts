@@ -106,6 +106,7 @@ const networks = () =>
 const ACCEPTS_BOOLEAN = '1/0, true/false, yes/no, on/off';
 const ACCEPTS_PORT = 'a port number (0-65535)';
 const ACCEPTS_MILLISECONDS = 'milliseconds (1-86400000)';
+const ACCEPTS_STREAMS = 'a number (1-1000000)';
 const ACCEPTS_BYTES = 'bytes (1024-268435456)';
 
 const milliseconds = () => integer(1, 86_400_000);
@@ -317,6 +318,41 @@ export const configSchema = z.object({
     group: 'Limits',
     accepts: 'a number (1000-100000000)',
     doc: 'Most values, keys and brackets in a request body.',
+  }),
+  bodyBufferBytes: integer(1024, 68_719_476_736).default(268_435_456).register(described, {
+    flag: 'body-buffer-bytes',
+    env: 'BODY_BUFFER_BYTES',
+    group: 'Limits',
+    accepts: 'bytes (1024-68719476736)',
+    doc: 'Memory for request bodies, all requests together: while they are read, and until their answers end. Past it a request gets 503 before its body is read.',
+  }),
+  maxStreams: integer(1, 1_000_000).default(6_000).register(described, {
+    flag: 'max-streams',
+    env: 'MAX_STREAMS',
+    group: 'Limits',
+    accepts: ACCEPTS_STREAMS,
+    doc: 'Most model requests that are being answered at a time. More get 503. Each takes two file descriptors.',
+  }),
+  maxStreamsPerToken: integer(1, 1_000_000).default(1_000).register(described, {
+    flag: 'max-streams-per-token',
+    env: 'MAX_STREAMS_PER_TOKEN',
+    group: 'Limits',
+    accepts: ACCEPTS_STREAMS,
+    doc: 'The same for one token, so that none takes all the room.',
+  }),
+  eventLoopLagLimitMs: milliseconds().default(200).register(described, {
+    flag: 'event-loop-lag-limit-ms',
+    env: 'EVENT_LOOP_LAG_LIMIT_MS',
+    group: 'Limits',
+    accepts: ACCEPTS_MILLISECONDS,
+    doc: 'Delay of the event loop, smoothed over a few turns, past which new model requests get 503 until it is back at half of it.',
+  }),
+  heapLimitPercent: integer(10, 100).default(85).register(described, {
+    flag: 'heap-limit-percent',
+    env: 'HEAP_LIMIT_PERCENT',
+    group: 'Limits',
+    accepts: 'per cent (10-100)',
+    doc: 'Share of the heap that Node may use (`--max-old-space-size`) past which new model requests get 503.',
   }),
 
   clientHeaderTimeoutMs: milliseconds().default(10_000).register(described, {

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { RouterError } from '../errors.ts';
 import type { Exchange } from './exchange.ts';
 import type { Ticker, Watched } from './ticker.ts';
@@ -9,6 +10,14 @@ export interface BodyLimits {
   /** Milliseconds without a byte. */
   readonly idleMs: number;
   readonly ticker: Ticker;
+  /** Memory for all bodies together; none for small ones that must always get through. */
+  readonly pool?: BodyPool | undefined;
+}
+
+/** Where bodies take their memory from. */
+interface BodyPool {
+  /** `resize` takes `bytes` in all until `answer` closes, and throws when there is no room for them. */
+  hold(answer: ServerResponse): { resize(bytes: number): void };
 }
 
 /**
@@ -19,6 +28,12 @@ export function readBody(exchange: Exchange, limits: BodyLimits): Promise<Buffer
   const { req, res } = exchange;
   const declared = Number(exchange.headers.get('content-length') ?? 0);
   if (declared > limits.maxBytes) return Promise.reject(tooLarge(limits.maxBytes));
+  const hold = limits.pool?.hold(res);
+  try {
+    hold?.resize(declared);
+  } catch (error) {
+    return Promise.reject(error);
+  }
   if (exchange.expectsContinue) res.writeContinue();
 
   const collector = new Collector(declared, limits.maxBytes);
@@ -31,7 +46,12 @@ export function readBody(exchange: Exchange, limits: BodyLimits): Promise<Buffer
     };
     const onData = (chunk: Buffer) => {
       heard = performance.now();
-      if (!collector.add(chunk)) settle(tooLarge(limits.maxBytes));
+      try {
+        if (!collector.add(chunk)) settle(tooLarge(limits.maxBytes));
+        else if (collector.size > declared) hold?.resize(collector.size);
+      } catch (error) {
+        settle(error as RouterError);
+      }
     };
     const onEnd = () => settle();
     const onClose = () =>
@@ -70,6 +90,10 @@ class Collector {
   constructor(declared: number, limit: number) {
     this.#declared = declared;
     this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#size;
   }
 
   /** `false` when the body is larger than the limit. */

@@ -1,9 +1,10 @@
 import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { ErrorDialect } from '../dialects/error.ts';
 import { RouterError } from '../errors.ts';
 import { Connections, type Turn } from './connections.ts';
+import { openDoors } from './doors.ts';
 import { asRouterError, Exchange } from './exchange.ts';
 import type { HeaderList } from './headers.ts';
 import { MAX_HEADER_BYTES, parserError, refuseRaw } from './raw-refusal.ts';
@@ -87,23 +88,12 @@ export async function listen(host: string, port: number, options: ListenerOption
       );
   });
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-  const bound = (server.address() as AddressInfo).port;
-  const gone = new Promise<void>((resolve) => {
-    server.once('close', resolve);
-  });
+  const doors = await openDoors(server, host, port);
   return {
     server,
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${doors.port}`,
     async close() {
-      if (server.listening) server.close();
-      await gone;
+      await doors.close();
       if (serving > 0) await once(idle, 'idle');
     },
   };

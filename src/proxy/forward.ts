@@ -5,16 +5,21 @@ import type { Exchange } from '../http/exchange.ts';
 import type { UpstreamHeaders } from '../http/headers.ts';
 import type { Ticker } from '../http/ticker.ts';
 import type { Candidate, Pool } from '../accounts/pool.ts';
+import type { Admission } from '../overload/admission.ts';
+import { ownTurn } from '../overload/turns.ts';
 import type { Roster } from '../roster.ts';
 import type { TokenService } from '../tokens/service.ts';
 import type { Upstream } from '../upstreams/upstream.ts';
-import { decodeBody } from '../wire/content-encoding.ts';
 import type { JsonLimits } from '../wire/json-scan.ts';
+import { decodeHeld } from './decode.ts';
 import { inspectRequest } from './inspect.ts';
 import type { Observer } from './observe.ts';
 import { type AttemptOutcome, Relay, type RelayLimits } from './relay.ts';
 import { nextStep } from './retry.ts';
 import { bookUsage } from './settle.ts';
+
+/** The check of a body of this size takes about a millisecond. */
+const LARGE_BODY_BYTES = 1024 * 1024;
 
 /** One thing that a surface lets clients do at an upstream. */
 export interface Operation {
@@ -34,6 +39,8 @@ export interface ForwardDeps {
   readonly relay: RelayLimits;
   /** Answers that are under way, for the end of the process. */
   readonly running: Roster<Relay>;
+  /** Whether there is room for one more. */
+  readonly admission: Pick<Admission, 'enter' | 'leave'>;
 }
 
 /**
@@ -41,7 +48,18 @@ export interface ForwardDeps {
  * Throws a `RouterError` as long as nothing of an answer has gone to the client.
  */
 export async function forward(exchange: Exchange, operation: Operation, deps: ForwardDeps): Promise<void> {
+  const token = exchange.facts.token?.id ?? '';
+  deps.admission.enter(token);
+  try {
+    await forwardAdmitted(exchange, operation, deps);
+  } finally {
+    deps.admission.leave(token);
+  }
+}
+
+async function forwardAdmitted(exchange: Exchange, operation: Operation, deps: ForwardDeps): Promise<void> {
   const body = await readRequest(exchange, deps);
+  if (body.length > LARGE_BODY_BYTES) await ownTurn();
   const { facts } = exchange;
   const request = inspectRequest(body, deps.json);
   facts.model = request.model;
@@ -75,7 +93,7 @@ export async function forward(exchange: Exchange, operation: Operation, deps: Fo
 async function readRequest(exchange: Exchange, deps: ForwardDeps): Promise<Buffer> {
   const body = await readBody(exchange, deps.body);
   const coding = exchange.headers.getAll('content-encoding').join(',');
-  return coding === '' ? body : decodeBody(body, coding, deps.body.maxBytes);
+  return coding === '' ? body : decodeHeld(exchange, body, coding, deps.body);
 }
 
 interface Outgoing {

@@ -27,7 +27,7 @@ const rotateBody = z.strictObject({ id: z.string().optional() });
 /** Issuing, listing and ending tokens over HTTP, as 0.17.0 had it (`POST /api/tokens` …). */
 export function adminSurface(deps: AdminDeps): Route[] {
   const { tokens } = deps;
-  const body: BodyLimits = { ...deps.body, maxBytes: MAX_ADMIN_BODY };
+  const body: BodyLimits = { ...deps.body, maxBytes: MAX_ADMIN_BODY, pool: undefined };
   return [
     {
       method: 'POST',
