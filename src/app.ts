@@ -234,6 +234,7 @@ function forwardDeps(config: Config, parts: Pick<ForwardDeps, 'pool' | 'tokens' 
     ...parts,
     json: { maxDepth: config.maxJsonDepth, maxTokens: config.maxJsonTokens },
     relay: {
+      connectMs: config.connectTimeoutMs,
       firstByteMs: config.firstByteTimeoutMs,
       idleMs: config.streamIdleTimeoutMs,
       totalMs: config.streamTotalTimeoutMs,

@@ -54,6 +54,7 @@ export async function forward(exchange: Exchange, operation: Operation, deps: Fo
 
   let reused = 0;
   let fresh = false;
+  let connectBy = performance.now() + deps.relay.connectMs;
   for (;;) {
     if (exchange.gone) {
       facts.ended = 'client_gone';
@@ -61,13 +62,16 @@ export async function forward(exchange: Exchange, operation: Operation, deps: Fo
     }
     const candidate = deps.pool.select(pin);
     facts.attempts += 1;
-    const outcome = await attempt(exchange, operation, candidate, { body, headers, query, fresh }, deps);
+    const outcome = await attempt(exchange, operation, candidate, { body, headers, query, fresh, connectBy }, deps);
     if (outcome.kind === 'retry' && outcome.fresh) reused += 1;
     const credentialChanged = outcome.kind === 'credential-refused' && reread(candidate);
-    const next = nextStep(outcome, { attempts: facts.attempts, reused, credentialChanged });
+    const now = performance.now();
+    const next = nextStep(outcome, { attempts: facts.attempts, reused, timeLeft: now < connectBy, credentialChanged });
     if (next.kind === 'done') return;
     if (next.kind === 'answer') throw next.error;
     fresh = next.fresh;
+    // It was reached: what comes next connects anew.
+    if (outcome.kind !== 'retry' || fresh) connectBy = now + deps.relay.connectMs;
   }
 }
 
@@ -83,6 +87,8 @@ interface Outgoing {
   readonly headers: readonly string[];
   readonly query: string;
   readonly fresh: boolean;
+  /** `performance.now()` at which it must be on a connection. */
+  readonly connectBy: number;
 }
 
 async function attempt(
@@ -116,6 +122,8 @@ async function attempt(
         limits: deps.relay,
         ticker: deps.ticker,
         running: deps.running,
+        secret,
+        connectBy: outgoing.connectBy,
         observe: (answer) => operation.observe(answer, operation.generates),
         settled,
       });

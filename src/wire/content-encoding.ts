@@ -72,6 +72,11 @@ function decodersOf(contentEncoding: string): Coding[] | undefined {
   return codings.length === names.length && codings.length <= MAX_CODINGS ? codings.toReversed() : undefined;
 }
 
+/** Whether an `Inflater` can read such an answer. */
+export function canDecode(contentEncoding: string): boolean {
+  return decodersOf(contentEncoding) !== undefined;
+}
+
 /**
  * Undoes the `content-encoding` of a request body (CL4). Rejects with `body_encoding_unsupported`, with `body_too_large` as
  * soon as more than `maxBytes` came out (memory stays near that cap), and with `invalid_request` for broken data.
@@ -109,8 +114,11 @@ export interface Inflater {
   end(done: () => void): void;
   /** Frees the decoder. Nothing is delivered after it. */
   close(): void;
-  /** It gave up: unknown coding, broken data, more than the cap, or a listener that threw. Nothing comes after that. */
-  readonly failed: boolean;
+  /**
+   * It gave up, and nothing comes after that. `unread`: unknown coding, more than the cap, or a listener that threw. `broken`: the
+   * data are not what the coding says, or not all of it.
+   */
+  readonly failed: 'unread' | 'broken' | undefined;
 }
 
 /** `maxBytes` caps what is delivered, and what passes between two codings. */
@@ -127,14 +135,14 @@ class StreamInflater implements Inflater {
   readonly #maxBytes: number;
   #done: (() => void) | undefined;
   #closed = false;
-  failed = false;
+  failed: Inflater['failed'];
 
   constructor(contentEncoding: string, onBytes: (bytes: Buffer) => void, maxBytes: number) {
     const codings = decodersOf(contentEncoding);
     this.#codings = codings ?? [];
     this.#onBytes = onBytes;
     this.#maxBytes = maxBytes;
-    if (!codings) this.#fail();
+    if (!codings) this.#fail('unread');
   }
 
   push(chunk: Buffer): void {
@@ -154,9 +162,9 @@ class StreamInflater implements Inflater {
     this.#done?.();
   }
 
-  #fail(): void {
+  #fail(why: 'unread' | 'broken'): void {
     if (this.#closed) return;
-    this.failed = true;
+    this.failed = why;
     this.close();
   }
 
@@ -165,15 +173,15 @@ class StreamInflater implements Inflater {
     if (this.#closed) return;
     const size = (this.#sizes[index] ?? 0) + (index === 0 && this.#codings.length > 0 ? 0 : bytes.length);
     this.#sizes[index] = size;
-    if (size > this.#maxBytes) return this.#fail();
+    if (size > this.#maxBytes) return this.#fail('unread');
     try {
       const coding = this.#codings[index];
       if (!coding) return this.#onBytes(bytes);
       const stream = (this.#streams[index] ??= this.#start(index, coding.stream(bytes[0] ?? 0)));
       stream.write(bytes);
-      if (stream.writableLength > MAX_QUEUED_BYTES) this.#fail();
+      if (stream.writableLength > MAX_QUEUED_BYTES) this.#fail('unread');
     } catch {
-      this.#fail();
+      this.#fail('unread');
     }
   }
 
@@ -181,7 +189,7 @@ class StreamInflater implements Inflater {
     return stream
       .on('data', (bytes: Buffer) => this.#write(index + 1, bytes))
       .on('end', () => this.#finish(index + 1))
-      .on('error', () => this.#fail());
+      .on('error', () => this.#fail('broken'));
   }
 
   /** Nothing more comes for the coding at `index`. */
