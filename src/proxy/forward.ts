@@ -146,7 +146,8 @@ function revoked(): RouterError {
   return new RouterError('token_revoked', 'The token of this request was revoked while it was being answered.');
 }
 
-/** A credential file may have been renewed since it was last read. */
-function reread(candidate: Candidate<Upstream>): boolean {
-  return candidate.account.credential.reload() && candidate.account.credential.current() !== candidate.secret;
+/** A credential file may have been renewed since the refused secret was read; another request may have read it again already. */
+function reread({ account, secret }: Candidate<Upstream>): boolean {
+  account.credential.reload();
+  return account.credential.current() !== secret;
 }

@@ -244,7 +244,8 @@ export class Relay implements Dispatcher.DispatchHandler, Watched {
     this.#observer = this.#options.observe(headers);
     this.#isJudged = status < 300;
     this.#isStream = this.#isJudged && isEventStream(headerText(headers['content-type']) ?? '');
-    const out = relayable(headers);
+    // The router may have to add to a stream, which a length would not let through.
+    const out = relayable(this.#isStream ? { ...headers, 'content-length': undefined } : headers);
     if (exchange.facts.upstreamRequestId !== null) out.push('x-upstream-request-id', exchange.facts.upstreamRequestId);
     out.push(...exchange.ownHeaders());
     if (this.#isStream) {
@@ -318,7 +319,8 @@ export class Relay implements Dispatcher.DispatchHandler, Watched {
 
   #drop(ended: string): void {
     this.#settle({ kind: 'relayed' }, ended);
-    destroy(this.#exchange);
+    // Node writes at the end of the turn: what was relayed in this one goes out before the cut.
+    setImmediate(destroy, this.#exchange);
   }
 
   #settle(outcome: AttemptOutcome, ended?: string): void {

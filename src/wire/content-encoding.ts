@@ -5,6 +5,9 @@ import { RouterError } from '../errors.ts';
 
 /** Every coding multiplies what a small body can grow to, and no client uses more than one. */
 const MAX_CODINGS = 2;
+/** A copy of an answer that inflates to more than this is read on only while the ratio is one of text, not of a bomb (U17). */
+const FREE_INFLATED_BYTES = 4 * 1024 * 1024;
+const MAX_RATIO = 100;
 /** Bytes that may wait for a decoder that is slower than the network. */
 const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
 
@@ -115,7 +118,7 @@ export interface Inflater {
   /** Frees the decoder. Nothing is delivered after it. */
   close(): void;
   /**
-   * It gave up, and nothing comes after that. `unread`: unknown coding, more than the cap, or a listener that threw. `broken`: the
+   * It gave up, and nothing comes after that. `unread`: unknown coding, more than the cap, a bomb, or a listener that threw. `broken`: the
    * data are not what the coding says, or not all of it.
    */
   readonly failed: 'unread' | 'broken' | undefined;
@@ -133,6 +136,7 @@ class StreamInflater implements Inflater {
   readonly #sizes: number[] = [];
   readonly #onBytes: (bytes: Buffer) => void;
   readonly #maxBytes: number;
+  #pushed = 0;
   #done: (() => void) | undefined;
   #closed = false;
   failed: Inflater['failed'];
@@ -146,6 +150,7 @@ class StreamInflater implements Inflater {
   }
 
   push(chunk: Buffer): void {
+    this.#pushed += chunk.length;
     if (chunk.length > 0) this.#write(0, chunk);
   }
 
@@ -173,7 +178,8 @@ class StreamInflater implements Inflater {
     if (this.#closed) return;
     const size = (this.#sizes[index] ?? 0) + (index === 0 && this.#codings.length > 0 ? 0 : bytes.length);
     this.#sizes[index] = size;
-    if (size > this.#maxBytes) return this.#fail('unread');
+    const isBomb = size > FREE_INFLATED_BYTES && size > MAX_RATIO * this.#pushed;
+    if (size > this.#maxBytes || isBomb) return this.#fail('unread');
     try {
       const coding = this.#codings[index];
       if (!coding) return this.#onBytes(bytes);
