@@ -16,7 +16,7 @@ export class Call {
   readonly params: URLSearchParams;
   readonly random: Random;
   readonly socket: Socket;
-  /** Resolves when the request's body has come. */
+  /** Resolves when the request's body has come, and never if it does not: see `receive`. */
   readonly received: Promise<void>;
   /** Aborted when the connection is closed. */
   readonly gone: AbortSignal;
@@ -93,6 +93,17 @@ export class Call {
     await this.body(bytes);
   }
 
+  /** Waits for the request's body. */
+  async receive(): Promise<void> {
+    if (this.entry.received) return;
+    const { promise: left, resolve } = Promise.withResolvers<void>();
+    const leave = () => resolve();
+    this.gone.addEventListener('abort', leave);
+    await Promise.race([this.received, left]);
+    this.gone.removeEventListener('abort', leave);
+    if (!this.entry.received) throw new GoneError();
+  }
+
   async sleep(milliseconds: number): Promise<void> {
     await this.#while(pause(milliseconds, undefined, { signal: this.gone }));
   }
@@ -114,7 +125,8 @@ export class Call {
     try {
       await work;
     } catch (error) {
-      if (this.gone.aborted) throw new GoneError();
+      // A reset is an error of the socket before it is closed.
+      if (this.gone.aborted || this.socket.destroyed || this.socket.errored) throw new GoneError();
       throw error;
     }
   }

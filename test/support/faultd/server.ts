@@ -7,6 +7,9 @@ import { Ledger, LedgerEntry } from './ledger.ts';
 import { seeded } from './random.ts';
 import { RequestReader, type WireRequest } from './request-reader.ts';
 
+/** A fault that goes on for so long after its connection was closed is an error of its own. Milliseconds. */
+const STUCK_MS = 10_000;
+
 export interface FaultdOptions {
   /** Of everything random in the answers. Default 1. */
   readonly seed?: number;
@@ -14,6 +17,8 @@ export interface FaultdOptions {
   readonly host?: string;
   /** The fault of requests that name none. Default `good`. */
   readonly fault?: string;
+  /** Milliseconds after an answer at which an idle connection is closed, by a FIN and by a reset in turn. Default: never. */
+  readonly idleMs?: number;
   /** Faults of one test, beside the listed ones. */
   readonly faults?: Readonly<Record<string, Fault>>;
   /** Called with each entry when its answer has ended. */
@@ -61,7 +66,12 @@ export class Faultd {
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
+    const stuck = setTimeout(() => {
+      const names = this.ledger.entries.filter(({ outcome }) => outcome === 'running').map(({ fault }) => fault);
+      throw new Error(`faults do not end: ${names.join()}`);
+    }, STUCK_MS);
     await Promise.all(this.#running);
+    clearTimeout(stuck);
     if (this.ledger.failures.length > 0) throw this.ledger.failures[0];
   }
 
@@ -76,18 +86,25 @@ export class Faultd {
     socket.once('close', () => {
       this.#sockets.delete(socket);
       gone.abort();
+      clearTimeout(idle);
     });
     let entry: LedgerEntry | undefined;
     let complete = () => {};
+    let idle: NodeJS.Timeout | undefined;
     let previous = Promise.resolve();
+    const closeIdle = () => (connection % 2 === 0 ? socket.destroy() : socket.resetAndDestroy());
     const reader = new RequestReader({
       onHead: (request) => {
+        clearTimeout(idle);
         const { promise, resolve } = Promise.withResolvers<void>();
         complete = resolve;
         const call = this.#call(request, connection, { socket, received: promise, gone: gone.signal });
         entry = call.entry;
         // Answers of one connection go out in order.
-        previous = previous.then(() => this.#answer(call));
+        previous = previous.then(async () => {
+          await this.#answer(call);
+          if (this.#options.idleMs !== undefined) idle = setTimeout(closeIdle, this.#options.idleMs);
+        });
         this.#running.add(previous);
         void previous.finally(() => this.#running.delete(previous));
       },
@@ -138,7 +155,7 @@ export class Faultd {
     try {
       const fault = this.#faults[entry.fault];
       if (!fault) throw new Error(`there is no fault ${entry.fault}`);
-      if (!fault.early && !(await receivedOrGone(call))) throw new GoneError();
+      if (!fault.early) await call.receive();
       await fault.run(call);
       entry.end('answered');
     } catch (error) {
@@ -150,16 +167,6 @@ export class Faultd {
     }
     this.#options.onEntry?.(entry);
   }
-}
-
-async function receivedOrGone(call: Call): Promise<boolean> {
-  if (call.entry.received) return true;
-  const { promise: left, resolve } = Promise.withResolvers<void>();
-  const leave = () => resolve();
-  call.gone.addEventListener('abort', leave);
-  await Promise.race([call.received, left]);
-  call.gone.removeEventListener('abort', leave);
-  return call.entry.received;
 }
 
 function paramsOf(request: WireRequest, fallback: string): URLSearchParams {

@@ -24,7 +24,8 @@ export const bulkFaults = {
     const bytes = gzipSync(streamText(call));
     await call.streamHead('chunked', ['content-encoding', call.params.get('coding') ?? 'gzip']);
     await call.body(bytes.subarray(0, call.number('cut', bytes.length)));
-    if (!call.params.has('cut')) bookJson(call.entry, planOf(call));
+    // What nobody can read, nobody can book.
+    if (!call.params.has('cut') && !call.params.has('coding')) bookJson(call.entry, planOf(call));
     await call.end();
   }),
 };

@@ -14,10 +14,11 @@ export const cutFaults = {
     await partOfStream(call);
     await cut(call);
   }),
-  /** The last chunk comes, but the terminal event did not (U8). */
+  /** HTTP says that all is well, but the terminal event did not come (U8). `framing=length`: with a length instead of chunks. */
   'early-end': fault(async (call) => {
-    await call.streamHead('chunked');
-    await partOfStream(call);
+    const at = placeOfCut(call, Buffer.byteLength(streamText(call)) - 1);
+    await call.streamHead(call.params.get('framing') === 'length' ? at : 'chunked');
+    await sendEvents(call, eventsOf(call, planOf(call)), { limit: at });
     await call.end();
   }),
   /** A stream that lasts until the end of the connection (U8). */
@@ -52,6 +53,11 @@ export const cutFaults = {
   }),
   /** Before any byte. */
   'cut-before': fault(async (call) => call.cut(how(call))),
+  /** Before any byte, after `after` milliseconds (2500) of work. */
+  'cut-late': fault(async (call) => {
+    await call.sleep(call.number('after', 2_500));
+    call.cut(how(call));
+  }),
   /** The whole stream, then the connection breaks instead of ending (U9). */
   'cut-after': fault(async (call) => {
     await call.streamHead('chunked');

@@ -25,7 +25,7 @@ export const uploadFaults = {
       socket.read(Math.ceil(call.number('rate', 1_024) / 10));
     }
     socket.resume();
-    await call.received;
+    await call.receive();
     await call.answer(200, 'application/json', jsonText(call, planOf(call)));
     bookJson(call.entry, planOf(call));
   }),
