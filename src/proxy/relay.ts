@@ -195,9 +195,10 @@ export class Relay implements Dispatcher.DispatchHandler, Watched {
       this.#fail(new RouterError('upstream_cut', text, { cause: error }), 'upstream_cut');
     } else if (!this.#accepted) {
       const text = 'The upstream cannot be reached.';
+      // A kept connection that died under a waiting request: the next one of the pool may be just as old.
       this.#settle({
         kind: 'retry',
-        fresh: false,
+        fresh: metClosingSocket(error),
         error: new RouterError('upstream_unreachable', text, { cause: error }),
       });
     } else if (!this.#answering && metClosingSocket(error) && performance.now() - this.#sent < CLOSING_MS) {

@@ -7,7 +7,7 @@ type Callback = Parameters<LookupFunction>[2];
  * Looks names up, each at most once at a time: whoever asks meanwhile gets the same answer. The system's resolver has few threads for
  * a whole process, and one name that hangs would otherwise take them all from the others (U2).
  */
-export function sharedLookup(lookup: LookupFunction = systemLookup as LookupFunction): LookupFunction {
+export function sharedLookup(lookup: LookupFunction = systemLookup): LookupFunction {
   const waiting = new Map<string, Callback[]>();
   return (hostname, options, callback) => {
     const key = `${hostname} ${options.family ?? ''} ${options.hints ?? ''} ${options.all ?? ''}`;
