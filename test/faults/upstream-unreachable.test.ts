@@ -38,7 +38,9 @@ test('U1 an upstream that refuses connections is 502 at once, and is back as soo
 
 const NAME_SERVER = '127.0.0.77';
 const CONNECT_MS = 1_500;
-const canUnshare = spawnSync('unshare', ['-m', 'true']).status === 0;
+/** Runs a program in a mount namespace of its own: there, and only there, `/etc/resolv.conf` is another file. */
+const NAMESPACE = ['unshare', '-m'] as const;
+const canUnshare = spawnSync(NAMESPACE[0], [NAMESPACE[1], 'true']).status === 0;
 
 test('U2 a name that is unknown, refused or never answered is 502 within the connect limit; others do not notice', {
   skip: canUnshare ? false : 'needs root: the name server of a process is set in a mount namespace',
@@ -54,7 +56,7 @@ test('U2 a name that is unknown, refused or never answered is 502 within the con
       ALLOW_INSECURE_UPSTREAM: '1',
       CONNECT_TIMEOUT_MS: String(CONNECT_MS),
     },
-    ['unshare', '-m', 'sh', '-c', `mount --bind ${resolvConf} /etc/resolv.conf && exec "$@"`, 'sh'],
+    [...NAMESPACE, 'sh', '-c', `mount --bind ${resolvConf} /etc/resolv.conf && exec "$@"`, 'sh'],
   );
   const clock = new FairClock(t);
   const ask = () => exchange(t, router.url, messagesRequest(router.token));
@@ -72,12 +74,16 @@ test('U2 a name that is unknown, refused or never answered is 502 within the con
     const questions = dns.questions;
     const started = clock.now();
     const failing = Promise.all(Array.from({ length: 50 }, ask));
+    const waits: number[] = [];
     for (let i = 0; i < 20; i += 1) {
       const asked = clock.now();
       const health = await exchange(t, router.url, { target: '/readyz' });
       assert.equal(health.status, 200);
-      assert.ok(clock.now() - asked < 500, 'others do not notice');
+      waits.push(clock.now() - asked);
     }
+    // Half of them: one may wait for a processor, but not all.
+    const median = waits.toSorted((a, b) => a - b)[10]!;
+    assert.ok(median < 200, `others waited for ${median} ms`);
     for (const { status, body } of await failing) assert.deepEqual([status, errorOf(body).type], [502, 'api_error']);
     assert.ok(clock.now() - started <= CONNECT_MS + 1_000, `${answer}: ${clock.now() - started} ms`);
     if (answer === 'silence') assert.ok(dns.questions - questions < 20, '50 requests share a lookup');

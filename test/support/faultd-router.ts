@@ -31,7 +31,7 @@ export async function startRouterProcess(
 ): Promise<RouterProcess> {
   const home = await temporaryFolder(t);
   const [program, ...args] = [...prefix, process.execPath, MAIN, 'serve'];
-  const child = spawn(program!, args, {
+  const child = spawn(program, args, {
     cwd: home,
     env: {
       PATH: process.env['PATH'] ?? '',
