@@ -246,6 +246,7 @@ function forwardDeps(config: Config, parts: Omit<ForwardDeps, 'json' | 'relay'>)
     ...parts,
     json: { maxDepth: config.maxJsonDepth, maxTokens: config.maxJsonTokens },
     relay: {
+      connectMs: config.connectTimeoutMs,
       firstByteMs: config.firstByteTimeoutMs,
       idleMs: config.streamIdleTimeoutMs,
       totalMs: config.streamTotalTimeoutMs,

@@ -72,6 +72,7 @@ async function forwardAdmitted(exchange: Exchange, operation: Operation, deps: F
 
   let reused = 0;
   let fresh = false;
+  let connectBy = performance.now() + deps.relay.connectMs;
   for (;;) {
     if (exchange.gone) {
       facts.ended = 'client_gone';
@@ -79,13 +80,16 @@ async function forwardAdmitted(exchange: Exchange, operation: Operation, deps: F
     }
     const candidate = deps.pool.select(pin);
     facts.attempts += 1;
-    const outcome = await attempt(exchange, operation, candidate, { body, headers, query, fresh }, deps);
+    const outcome = await attempt(exchange, operation, candidate, { body, headers, query, fresh, connectBy }, deps);
     if (outcome.kind === 'retry' && outcome.fresh) reused += 1;
     const credentialChanged = outcome.kind === 'credential-refused' && reread(candidate);
-    const next = nextStep(outcome, { attempts: facts.attempts, reused, credentialChanged });
+    const now = performance.now();
+    const next = nextStep(outcome, { attempts: facts.attempts, reused, timeLeft: now < connectBy, credentialChanged });
     if (next.kind === 'done') return;
     if (next.kind === 'answer') throw next.error;
     fresh = next.fresh;
+    // It was reached: what comes next connects anew.
+    if (outcome.kind !== 'retry' || fresh) connectBy = now + deps.relay.connectMs;
   }
 }
 
@@ -101,6 +105,8 @@ interface Outgoing {
   readonly headers: readonly string[];
   readonly query: string;
   readonly fresh: boolean;
+  /** `performance.now()` at which it must be on a connection. */
+  readonly connectBy: number;
 }
 
 async function attempt(
@@ -134,6 +140,8 @@ async function attempt(
         limits: deps.relay,
         ticker: deps.ticker,
         running: deps.running,
+        secret,
+        connectBy: outgoing.connectBy,
         observe: (answer) => operation.observe(answer, operation.generates),
         settled,
       });
@@ -156,7 +164,8 @@ function revoked(): RouterError {
   return new RouterError('token_revoked', 'The token of this request was revoked while it was being answered.');
 }
 
-/** A credential file may have been renewed since it was last read. */
-function reread(candidate: Candidate<Upstream>): boolean {
-  return candidate.account.credential.reload() && candidate.account.credential.current() !== candidate.secret;
+/** A credential file may have been renewed since the refused secret was read; another request may have read it again already. */
+function reread({ account, secret }: Candidate<Upstream>): boolean {
+  account.credential.reload();
+  return account.credential.current() !== secret;
 }

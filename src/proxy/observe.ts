@@ -1,7 +1,7 @@
 import { AnthropicStreamReader, PING_EVENT, readMessageUsage } from '../dialects/anthropic/stream.ts';
 import { emptyReading, type UsageReading } from '../dialects/usage.ts';
 import { headerText, type UpstreamHeaders } from '../http/headers.ts';
-import { createInflater, type Inflater } from '../wire/content-encoding.ts';
+import { canDecode, createInflater, type Inflater } from '../wire/content-encoding.ts';
 
 /** Largest non-stream answer of which a copy is kept to read its usage. Bytes. */
 const MAX_KEPT_BYTES = 8 * 1024 * 1024;
@@ -17,8 +17,13 @@ export interface Observer {
   end(done: () => void): void;
   /** Drops what is kept. */
   abandon(): void;
-  /** For streams: whether the event that ends one in this dialect was seen. */
+  /**
+   * Whether the answer is known to be whole. For streams: the event that ends one in this dialect was seen. For others: after
+   * `end`; `true` also where the answer cannot be read, so that only the framing of HTTP can tell.
+   */
   readonly terminated: boolean;
+  /** It is whole, and no answer of this dialect. */
+  readonly foreign: boolean;
   /** For streams: whether a whole event of the router may be written now. `false` where the bytes cannot be written to. */
   readonly atBoundary: boolean;
   /** For streams: whether the router may write events into it at all. */
@@ -37,6 +42,16 @@ export function observeAnthropic(headers: UpstreamHeaders, generates: boolean): 
   return coding === 'identity' || coding === '' ? plain : new InflatingObserver(plain, coding);
 }
 
+/**
+ * Whether an answer that is no error can be one of an API: JSON, or an event stream in a coding that can be read. What cannot be
+ * read cannot be judged, and no such stream could be told from half of one.
+ */
+export function isReadable(headers: UpstreamHeaders): boolean {
+  const type = headerText(headers['content-type']) ?? '';
+  if (isEventStream(type)) return canDecode(headerText(headers['content-encoding']) ?? '');
+  return /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type);
+}
+
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream */
 export function isEventStream(contentType: string): boolean {
   return /^text\/event-stream\s*(?:;|$)/i.test(contentType);
@@ -45,6 +60,7 @@ export function isEventStream(contentType: string): boolean {
 class StreamObserver implements Observer {
   readonly #reader = new AnthropicStreamReader();
   readonly writable = true;
+  readonly foreign = false;
   readonly ping = PING_EVENT;
 
   push(chunk: Buffer): void {
@@ -57,9 +73,8 @@ class StreamObserver implements Observer {
 
   abandon(): void {}
 
-  /** A stream with an event too large to be read cannot be judged: the framing of HTTP alone says whether it is whole. */
   get terminated(): boolean {
-    return this.#reader.terminated || this.#reader.overflowed;
+    return this.#reader.terminated;
   }
 
   get atBoundary(): boolean {
@@ -78,7 +93,8 @@ class StreamObserver implements Observer {
 class MessageObserver implements Observer {
   #chunks: Buffer[] = [];
   #size = 0;
-  readonly terminated = true;
+  terminated = false;
+  foreign = false;
   readonly atBoundary = false;
   readonly writable = false;
   readonly ping = '';
@@ -93,9 +109,15 @@ class MessageObserver implements Observer {
   }
 
   end(done: () => void): void {
-    const whole = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
-    if (whole.length > 0) this.reading = readMessageUsage(whole);
-    this.#chunks = [];
+    if (this.#size > MAX_KEPT_BYTES) {
+      this.terminated = true;
+    } else {
+      const reading = readMessageUsage(this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks));
+      this.reading = reading;
+      this.terminated = reading.shape !== 'broken';
+      this.foreign = reading.shape === 'other';
+      this.#chunks = [];
+    }
     done();
   }
 
@@ -106,6 +128,7 @@ class MessageObserver implements Observer {
 
 class NullObserver implements Observer {
   readonly terminated = true;
+  readonly foreign = false;
   readonly atBoundary = false;
   readonly writable = false;
   readonly ping = '';
@@ -147,9 +170,12 @@ class InflatingObserver implements Observer {
     this.#plain.abandon();
   }
 
-  /** What cannot be read cannot be judged: then the framing of HTTP alone says whether the answer is whole. */
   get terminated(): boolean {
-    return this.#inflater.failed || this.#plain.terminated;
+    return this.#plain.terminated || (this.#inflater.failed === 'unread' && !this.#plain.writable);
+  }
+
+  get foreign(): boolean {
+    return this.#plain.foreign;
   }
 
   get reading(): UsageReading {

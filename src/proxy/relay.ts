@@ -6,10 +6,12 @@ import { headerText, relayable, type UpstreamHeaders } from '../http/headers.ts'
 import type { Ticker, Watched } from '../http/ticker.ts';
 import type { Roster, Seat } from '../roster.ts';
 import { metClosingSocket } from '../upstreams/transport.ts';
-import { isEventStream, type Observer } from './observe.ts';
+import { isEventStream, isReadable, type Observer } from './observe.ts';
 
 /** Time limits of an answer, all in milliseconds. */
 export interface RelayLimits {
+  /** To connect to the upstream, all attempts together. */
+  readonly connectMs: number;
   readonly firstByteMs: number;
   readonly idleMs: number;
   readonly totalMs: number;
@@ -35,6 +37,10 @@ export interface RelayOptions {
   readonly ticker: Ticker;
   /** Answers that are under way, for the end of the process. */
   readonly running: Roster<Relay>;
+  /** What the upstream was shown: no header that echoes it goes to the client. */
+  readonly secret: string;
+  /** `performance.now()` at which the request must be on a connection. */
+  readonly connectBy: number;
   /** How to read the answer, once its headers are known. */
   observe(headers: UpstreamHeaders): Observer;
   settled(outcome: AttemptOutcome): void;
@@ -44,6 +50,16 @@ const LF = 0x0a;
 const CR = 0x0d;
 
 const ABORTED = new Error('aborted by the router');
+
+/** Interim answers (1xx) of one request. Nobody sends more than one or two; a flood of them would only cost time (U18). */
+const MAX_INTERIM = 32;
+/** How long an upstream may take to end an answer whose terminal event has come. Milliseconds. */
+const END_GRACE_MS = 5_000;
+/**
+ * A kept connection that is just being closed says so within a round trip. One that breaks later was in use: the request may
+ * have been executed, and is not repeated. Milliseconds.
+ */
+const CLOSING_MS = 2_000;
 
 /**
  * Copies one answer to the client: the same bytes, as they come, no faster than the client reads. A stream ends cleanly only
@@ -62,7 +78,14 @@ export class Relay implements Dispatcher.DispatchHandler, Watched {
   #committed = false;
   #lastByte = 0;
   #isStream = false;
+  /** Not an error: whether it is whole is for the observer to say. */
+  #isJudged = false;
   #accepted = false;
+  /** When the request went out. */
+  #sent = 0;
+  /** At least one byte of an answer came. */
+  #answering = false;
+  #interim = 0;
   #settled = false;
   /** When the upstream was last heard. */
   #heard = this.#dispatched;
@@ -97,11 +120,23 @@ export class Relay implements Dispatcher.DispatchHandler, Watched {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#settled) controller.abort(ABORTED);
-    else this.#accepted = true;
+    else {
+      this.#accepted = true;
+      this.#sent = performance.now();
+    }
+  }
+
+  onResponseStarted(): void {
+    this.#answering = true;
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, parsed: IncomingHttpHeaders): void {
-    if (this.#settled || status < 200) return;
+    if (this.#settled) return;
+    if (status < 200) {
+      this.#interim += 1;
+      if (this.#interim > MAX_INTERIM) this.#refuse('The upstream sent interim answers without end.');
+      return;
+    }
     const headers: UpstreamHeaders = parsed;
     const { facts } = this.#exchange;
     facts.firstByteMs = this.#exchange.elapsedMs;
@@ -114,8 +149,9 @@ export class Relay implements Dispatcher.DispatchHandler, Watched {
       this.#settle({ kind: 'credential-refused', error: new RouterError('credential_refused', text) });
     } else if (status < 400 && status >= 300) {
       this.#accepted = false;
-      const text = `The upstream answered with a redirect (${status}), which is never followed.`;
-      this.#settle({ kind: 'fatal', error: new RouterError('upstream_invalid', text) }, 'upstream_invalid');
+      this.#refuse(`The upstream answered with a redirect (${status}), which is never followed.`);
+    } else if (status < 300 && !isReadable(headers)) {
+      this.#refuse('The upstream gave something else than an answer of this API.');
     } else {
       if (status >= 400) this.#accepted = false;
       this.#begin(status, headers);
@@ -142,14 +178,12 @@ export class Relay implements Dispatcher.DispatchHandler, Watched {
     if (this.#settled) return;
     this.#observer!.end(() => {
       if (this.#settled) return;
-      if (this.#isStream && !this.#observer!.terminated) {
+      if (this.#isJudged && !this.#observer!.terminated) {
         const text = 'The upstream ended its answer before it was complete.';
         this.#fail(new RouterError('upstream_cut', text), 'upstream_cut');
-        return;
+      } else {
+        this.#finish();
       }
-      if (!this.#committed) this.#commit();
-      this.#exchange.res.end();
-      this.#settle({ kind: 'relayed' }, this.#observer!.reading.error ? 'upstream_error' : 'complete');
     });
   }
 
@@ -161,12 +195,13 @@ export class Relay implements Dispatcher.DispatchHandler, Watched {
       this.#fail(new RouterError('upstream_cut', text, { cause: error }), 'upstream_cut');
     } else if (!this.#accepted) {
       const text = 'The upstream cannot be reached.';
+      // A kept connection that died under a waiting request: the next one of the pool may be just as old.
       this.#settle({
         kind: 'retry',
-        fresh: false,
+        fresh: metClosingSocket(error),
         error: new RouterError('upstream_unreachable', text, { cause: error }),
       });
-    } else if (metClosingSocket(error)) {
+    } else if (!this.#answering && metClosingSocket(error) && performance.now() - this.#sent < CLOSING_MS) {
       const text = 'The connection to the upstream broke.';
       this.#accepted = false;
       this.#settle({
@@ -175,11 +210,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched {
         error: new RouterError('upstream_unreachable', text, { cause: error }),
       });
     } else {
-      const text = 'The upstream gave no valid answer.';
-      this.#settle(
-        { kind: 'fatal', error: new RouterError('upstream_invalid', text, { cause: error }) },
-        'upstream_invalid',
-      );
+      this.#refuse('The upstream gave no valid answer.', error);
     }
   }
 
@@ -187,15 +218,22 @@ export class Relay implements Dispatcher.DispatchHandler, Watched {
     const { limits } = this.#options;
     if (now - this.#dispatched > limits.totalMs) {
       this.end(timeout(`The answer took longer than ${limits.totalMs} ms.`), 'upstream_timeout');
+    } else if (!this.#controller) {
+      if (now > this.#options.connectBy) {
+        const text = `The upstream could not be reached within ${limits.connectMs} ms.`;
+        this.end(new RouterError('upstream_unreachable', text), 'upstream_unreachable');
+      }
     } else if (!this.#observer) {
       if (now - this.#dispatched > limits.firstByteMs) {
         this.end(timeout(`The upstream gave no answer within ${limits.firstByteMs} ms.`), 'upstream_timeout');
       }
     } else if (this.#stalled !== undefined) {
       if (now - this.#stalled > limits.writeStallMs) this.#drop('write_stall');
+    } else if (this.#isWhole && now - this.#heard > END_GRACE_MS) {
+      this.#finish();
     } else if (now - this.#heard > limits.idleMs) {
       this.#fail(timeout(`The upstream was silent for ${limits.idleMs} ms.`), 'upstream_timeout');
-    } else if (now - this.#wrote >= limits.pingMs && this.#isStream && this.#observer.atBoundary) {
+    } else if (now - this.#wrote >= limits.pingMs && this.#isStream && this.#observer.atBoundary && !this.#isWhole) {
       this.#wrote = now;
       if (!this.#committed) this.#commit();
       this.#exchange.res.write(this.#observer.ping);
@@ -205,8 +243,10 @@ export class Relay implements Dispatcher.DispatchHandler, Watched {
   #begin(status: number, headers: UpstreamHeaders): void {
     const { exchange } = this.#options;
     this.#observer = this.#options.observe(headers);
-    this.#isStream = status === 200 && isEventStream(headerText(headers['content-type']) ?? '');
-    const out = relayable(headers);
+    this.#isJudged = status < 300;
+    this.#isStream = this.#isJudged && isEventStream(headerText(headers['content-type']) ?? '');
+    // The router may have to add to a stream, which a length would not let through.
+    const out = relayable(this.#isStream ? { ...headers, 'content-length': undefined } : headers);
     if (exchange.facts.upstreamRequestId !== null) out.push('x-upstream-request-id', exchange.facts.upstreamRequestId);
     out.push(...exchange.ownHeaders());
     if (this.#isStream) {
@@ -214,7 +254,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched {
       if (headers['x-accel-buffering'] === undefined) out.push('x-accel-buffering', 'no');
       if (headers['cache-control'] === undefined) out.push('cache-control', 'no-store');
     }
-    this.#head = { status, headers: out };
+    this.#head = { status, headers: withoutSecret(out, this.#options.secret) };
   }
 
   #commit(): void {
@@ -232,12 +272,34 @@ export class Relay implements Dispatcher.DispatchHandler, Watched {
 
   readonly #onClose = (): void => this.#settle({ kind: 'client-gone' }, 'client_gone');
 
+  /** What came is no answer. */
+  #refuse(text: string, cause?: Error): void {
+    const error = new RouterError('upstream_invalid', text, cause && { cause });
+    this.#settle({ kind: 'fatal', error }, 'upstream_invalid');
+  }
+
+  /** The stream has said its last word: whatever the connection does now, the client has everything. */
+  get #isWhole(): boolean {
+    return this.#isStream && this.#observer!.terminated;
+  }
+
+  #finish(): void {
+    const { reading, foreign } = this.#observer!;
+    if (!this.#committed) this.#commit();
+    this.#exchange.res.end();
+    this.#settle(
+      { kind: 'relayed' },
+      reading.error || !this.#isJudged ? 'upstream_error' : foreign ? 'upstream_invalid' : 'complete',
+    );
+  }
+
   /** An HTTP error as long as the client has no byte; then an error event and a cut connection, never a clean end. */
   #fail(error: RouterError, ended: string): void {
     if (!this.#committed) {
       this.#settle({ kind: 'fatal', error }, ended);
       return;
     }
+    if (this.#isWhole) return this.#finish();
     const { exchange } = this.#options;
     exchange.facts.cause = error.cause ?? error;
     if (this.#isStream && this.#observer!.writable && this.#stalled === undefined) {
@@ -258,7 +320,8 @@ export class Relay implements Dispatcher.DispatchHandler, Watched {
 
   #drop(ended: string): void {
     this.#settle({ kind: 'relayed' }, ended);
-    destroy(this.#exchange);
+    // Node writes at the end of the turn: what was relayed in this one goes out before the cut.
+    setImmediate(destroy, this.#exchange);
   }
 
   #settle(outcome: AttemptOutcome, ended?: string): void {
@@ -269,16 +332,20 @@ export class Relay implements Dispatcher.DispatchHandler, Watched {
     this.#exchange.res.off('drain', this.#onDrain).off('close', this.#onClose);
     if (ended !== undefined) this.#exchange.facts.ended = ended;
     // Does nothing after the end of an answer; a connection that is cut in the middle is not used again.
-    if (ended !== 'complete') {
-      this.#observer?.abandon();
-      this.#controller?.abort(ABORTED);
-    }
+    this.#observer?.abandon();
+    this.#controller?.abort(ABORTED);
     this.#options.settled(outcome);
   }
 }
 
 function timeout(text: string): RouterError {
   return new RouterError('upstream_timeout', text);
+}
+
+/** An upstream that echoes what it was sent does not make the credential known. `headers`: names and values in turn. */
+function withoutSecret(headers: string[], secret: string): string[] {
+  if (!headers.some((text) => text.includes(secret))) return headers;
+  return headers.filter((_, i) => !headers[i | 1]!.includes(secret));
 }
 
 /** HTTP/1.0 has no chunks: there, only a reset tells a cut answer from a whole one. */

@@ -6,7 +6,7 @@ import { nextStep } from './retry.ts';
 
 const error = new RouterError('upstream_unreachable', 'x');
 const step = (outcome: AttemptOutcome, state: Partial<Parameters<typeof nextStep>[1]> = {}) =>
-  nextStep(outcome, { attempts: 1, reused: 0, credentialChanged: false, ...state });
+  nextStep(outcome, { attempts: 1, reused: 0, timeLeft: true, credentialChanged: false, ...state });
 
 test('4.1 after a byte has gone to the client, or the client has gone, nothing is tried again', () => {
   assert.deepEqual(step({ kind: 'relayed' }), { kind: 'done' });
@@ -21,6 +21,11 @@ test('4.1 what was provably not executed is tried three times', () => {
   const outcome: AttemptOutcome = { kind: 'retry', fresh: false, error };
   assert.deepEqual(step(outcome, { attempts: 2 }), { kind: 'again', fresh: false });
   assert.deepEqual(step(outcome, { attempts: 3 }), { kind: 'answer', error });
+});
+
+test('U2 all attempts to connect together take no longer than the limit', () => {
+  const outcome: AttemptOutcome = { kind: 'retry', fresh: false, error };
+  assert.deepEqual(step(outcome, { timeLeft: false }), { kind: 'answer', error });
 });
 
 test('U22 a connection that closed under a request is tried again once, on a fresh one', () => {

@@ -14,11 +14,16 @@ export type NextStep =
  * after a byte has gone to the client.
  *
  * `attempts`: how many were made. `reused`: how many of them met a connection that was just closing; that is tried again
- * once. `credentialChanged`: the account has another secret than the refused one.
+ * once. `timeLeft`: the limit for connecting is not over. `credentialChanged`: the account has another secret than the refused one.
  */
 export function nextStep(
   outcome: AttemptOutcome,
-  state: { readonly attempts: number; readonly reused: number; readonly credentialChanged: boolean },
+  state: {
+    readonly attempts: number;
+    readonly reused: number;
+    readonly timeLeft: boolean;
+    readonly credentialChanged: boolean;
+  },
 ): NextStep {
   switch (outcome.kind) {
     case 'relayed':
@@ -27,7 +32,7 @@ export function nextStep(
     case 'fatal':
       return { kind: 'answer', error: outcome.error };
     case 'retry':
-      if (state.attempts >= MAX_ATTEMPTS || (outcome.fresh && state.reused > 1)) {
+      if (state.attempts >= MAX_ATTEMPTS || (outcome.fresh ? state.reused > 1 : !state.timeLeft)) {
         return { kind: 'answer', error: outcome.error };
       }
       return { kind: 'again', fresh: outcome.fresh };

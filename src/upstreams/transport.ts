@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici';
+import { sharedLookup } from './lookup.ts';
 
 /** undici closes idle sockets this much before the upstream said that it would: a request must not meet a closing one. */
 const KEEP_ALIVE_MARGIN_MS = 4_000;
@@ -40,6 +41,7 @@ export class Transport {
     this.#basePath = url.pathname.replace(/\/+$/, '');
     const connect = buildConnector({
       timeout: options.connectTimeoutMs,
+      lookup: sharedLookup(),
       // Said here, so that neither NODE_TLS_REJECT_UNAUTHORIZED nor --tls-min-v1.0 can take it back (S30).
       rejectUnauthorized: true,
       minVersion: 'TLSv1.2',

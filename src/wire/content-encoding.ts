@@ -5,6 +5,9 @@ import { RouterError } from '../errors.ts';
 
 /** Every coding multiplies what a small body can grow to, and no client uses more than one. */
 const MAX_CODINGS = 2;
+/** A copy of an answer that inflates to more than this is read on only while the ratio is one of text, not of a bomb (U17). */
+const FREE_INFLATED_BYTES = 4 * 1024 * 1024;
+const MAX_RATIO = 100;
 /** Bytes that may wait for a decoder that is slower than the network. */
 const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
 
@@ -72,6 +75,11 @@ function decodersOf(contentEncoding: string): Coding[] | undefined {
   return codings.length === names.length && codings.length <= MAX_CODINGS ? codings.toReversed() : undefined;
 }
 
+/** Whether an `Inflater` can read such an answer. */
+export function canDecode(contentEncoding: string): boolean {
+  return decodersOf(contentEncoding) !== undefined;
+}
+
 /**
  * Undoes the `content-encoding` of a request body (CL4). Rejects with `body_encoding_unsupported`, with `body_too_large` as
  * soon as more than `maxBytes` came out (memory stays near that cap), and with `invalid_request` for broken data.
@@ -109,8 +117,11 @@ export interface Inflater {
   end(done: () => void): void;
   /** Frees the decoder. Nothing is delivered after it. */
   close(): void;
-  /** It gave up: unknown coding, broken data, more than the cap, or a listener that threw. Nothing comes after that. */
-  readonly failed: boolean;
+  /**
+   * It gave up, and nothing comes after that. `unread`: unknown coding, more than the cap, a bomb, or a listener that threw. `broken`: the
+   * data are not what the coding says, or not all of it.
+   */
+  readonly failed: 'unread' | 'broken' | undefined;
 }
 
 /** `maxBytes` caps what is delivered, and what passes between two codings. */
@@ -125,19 +136,21 @@ class StreamInflater implements Inflater {
   readonly #sizes: number[] = [];
   readonly #onBytes: (bytes: Buffer) => void;
   readonly #maxBytes: number;
+  #pushed = 0;
   #done: (() => void) | undefined;
   #closed = false;
-  failed = false;
+  failed: Inflater['failed'];
 
   constructor(contentEncoding: string, onBytes: (bytes: Buffer) => void, maxBytes: number) {
     const codings = decodersOf(contentEncoding);
     this.#codings = codings ?? [];
     this.#onBytes = onBytes;
     this.#maxBytes = maxBytes;
-    if (!codings) this.#fail();
+    if (!codings) this.#fail('unread');
   }
 
   push(chunk: Buffer): void {
+    this.#pushed += chunk.length;
     if (chunk.length > 0) this.#write(0, chunk);
   }
 
@@ -154,9 +167,9 @@ class StreamInflater implements Inflater {
     this.#done?.();
   }
 
-  #fail(): void {
+  #fail(why: 'unread' | 'broken'): void {
     if (this.#closed) return;
-    this.failed = true;
+    this.failed = why;
     this.close();
   }
 
@@ -165,15 +178,16 @@ class StreamInflater implements Inflater {
     if (this.#closed) return;
     const size = (this.#sizes[index] ?? 0) + (index === 0 && this.#codings.length > 0 ? 0 : bytes.length);
     this.#sizes[index] = size;
-    if (size > this.#maxBytes) return this.#fail();
+    const isBomb = size > FREE_INFLATED_BYTES && size > MAX_RATIO * this.#pushed;
+    if (size > this.#maxBytes || isBomb) return this.#fail('unread');
     try {
       const coding = this.#codings[index];
       if (!coding) return this.#onBytes(bytes);
       const stream = (this.#streams[index] ??= this.#start(index, coding.stream(bytes[0] ?? 0)));
       stream.write(bytes);
-      if (stream.writableLength > MAX_QUEUED_BYTES) this.#fail();
+      if (stream.writableLength > MAX_QUEUED_BYTES) this.#fail('unread');
     } catch {
-      this.#fail();
+      this.#fail('unread');
     }
   }
 
@@ -181,7 +195,7 @@ class StreamInflater implements Inflater {
     return stream
       .on('data', (bytes: Buffer) => this.#write(index + 1, bytes))
       .on('end', () => this.#finish(index + 1))
-      .on('error', () => this.#fail());
+      .on('error', () => this.#fail('broken'));
   }
 
   /** Nothing more comes for the coding at `index`. */

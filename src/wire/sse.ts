@@ -4,7 +4,7 @@ const SPACE = 0x20;
 const COLON = 0x3a;
 const NOTHING = Buffer.alloc(0);
 
-/** Bytes of one event, from its first `data` field to its end, or of one line, above which a scanner gives up. */
+/** Bytes of one event, from its first `data` field to its end, or of one line, above which it is skipped. */
 export const MAX_EVENT_BYTES = 1_048_576;
 
 /**
@@ -21,6 +21,7 @@ export type SseListener = (name: string, data: () => string, dataBytes: number) 
  */
 export class SseScanner {
   readonly #onEvent: SseListener;
+  readonly #maxEventBytes: number;
   readonly #data = (): string => this.#decode();
 
   /** The start of an unfinished event, and how much of the buffer it fills. */
@@ -44,10 +45,15 @@ export class SseScanner {
   #moreData: number[] | undefined;
 
   #atBoundary = true;
-  #overflowed = false;
+  /** Inside an event that is too large: nothing of it is kept, only its end is looked for. */
+  #skipping = false;
+  /** While skipping: the present line has no byte yet. */
+  #emptyLine = false;
+  #skippedBytes = 0;
 
-  constructor(onEvent: SseListener) {
+  constructor(onEvent: SseListener, maxEventBytes = MAX_EVENT_BYTES) {
     this.#onEvent = onEvent;
+    this.#maxEventBytes = maxEventBytes;
   }
 
   /**
@@ -58,14 +64,15 @@ export class SseScanner {
     return this.#atBoundary;
   }
 
-  /** An event was larger than `MAX_EVENT_BYTES`: from there on nothing is read and nothing is kept. */
-  get overflowed(): boolean {
-    return this.#overflowed;
+  /** Bytes of events that were too large, which no listener heard of. What follows such an event is read again. */
+  get skippedBytes(): number {
+    return this.#skippedBytes;
   }
 
   push(chunk: Uint8Array): void {
-    if (this.#overflowed || chunk.length === 0) return;
+    if (chunk.length === 0) return;
     const bytes = this.#join(chunk);
+    if (this.#skipping) return this.#skip(bytes, 0);
     this.#bytes = bytes;
     const end = bytes.length;
     let line = this.#line;
@@ -83,7 +90,7 @@ export class SseScanner {
     let cr = find(bytes, CR, seek);
     for (;;) {
       const stop = lf < cr ? lf : cr;
-      if (stop - start > MAX_EVENT_BYTES) return this.#giveUp();
+      if (stop - start > this.#maxEventBytes) return this.#startSkipping(bytes, start, line, stop);
       if (stop === end) break;
       let next = stop + 1;
       if (stop === cr) {
@@ -186,12 +193,47 @@ export class SseScanner {
     }
   }
 
-  #giveUp(): void {
-    this.#overflowed = true;
-    this.#atBoundary = false;
+  #startSkipping(bytes: Buffer, start: number, line: number, at: number): void {
+    this.#skipping = true;
+    this.#emptyLine = line === at;
+    this.#skippedBytes += at - start;
+    this.#atBoundary = this.#firstLine = false;
+    this.#line = this.#seek = this.#used = 0;
     this.#carry = this.#bytes = NOTHING;
+    this.#name = '';
+    this.#dataStart = -1;
     this.#moreData = undefined;
-    this.#name = this.#cachedName = '';
+    this.#skip(bytes, at);
+  }
+
+  /** Passes over bytes up to the blank line that ends the event, and reads what follows it. */
+  #skip(bytes: Buffer, from: number): void {
+    const end = bytes.length;
+    let at = from;
+    if (this.#afterCr && at < end) {
+      this.#afterCr = false;
+      if (bytes[at] === LF) at += 1;
+    }
+    let lf = find(bytes, LF, at);
+    let cr = find(bytes, CR, at);
+    while (this.#skipping && at < end) {
+      const stop = lf < cr ? lf : cr;
+      if (stop > at) this.#emptyLine = false;
+      at = stop;
+      if (stop === end) break;
+      at += 1;
+      if (stop === cr && at === end) this.#afterCr = true;
+      else if (stop === cr && bytes[at] === LF) at += 1;
+      this.#skipping = !this.#emptyLine;
+      this.#emptyLine = true;
+      if (cr < at) cr = find(bytes, CR, at);
+      if (lf < at) lf = find(bytes, LF, at);
+    }
+    this.#skippedBytes += at - from;
+    if (this.#skipping) return;
+    this.#lastLineBlank = true;
+    this.#atBoundary = !this.#afterCr;
+    this.push(bytes.subarray(at));
   }
 }
 

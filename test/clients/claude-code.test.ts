@@ -122,6 +122,28 @@ test('CL7: a stream that is cut is asked for again, and never taken for a whole 
   assert.equal(upstream.requests.length, 2);
 });
 
+test('U6: streams that are cut again and again inside their first block, which is thinking, are asked for again', async (t) => {
+  const thinking = [
+    ...messageStream({ text: '' }).slice(0, 1),
+    'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}\n\n',
+    'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"Half a thought"}}\n\n',
+  ];
+  const { upstream, router, token } = await setUp(t, async (request, reply) => {
+    if (upstream.requests.length > 3) {
+      const whole = { text: 'The whole answer.' };
+      return isStreaming(request.json) ? reply.stream(messageStream(whole)) : reply.json(200, messageJson(whole));
+    }
+    if (!isStreaming(request.json))
+      return reply.json(529, '{"type":"error","error":{"type":"overloaded_error","message":"x"}}');
+    await reply.events(thinking);
+    reply.cut();
+  });
+  const run = await runClaude(t, router.url, { ANTHROPIC_AUTH_TOKEN: token });
+  t.diagnostic(`${upstream.requests.map(({ json }) => (isStreaming(json) ? 'stream' : 'json')).join()} ${run.output}`);
+  assert.equal(run.output, 'The whole answer.\n');
+  assert.equal(run.exitCode, 0);
+});
+
 for (const [good, other] of [
   ['ANTHROPIC_AUTH_TOKEN', 'ANTHROPIC_API_KEY'],
   ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN'],

@@ -177,9 +177,13 @@ describe('AnthropicStreamReader', () => {
     assert.deepEqual([reader.atBoundary, reader.sawError], [true, 'timeout_error']);
   });
 
-  test('U15 after an event that is too large nothing is claimed', () => {
-    const reader = read(start({ input_tokens: 3 }), `data: ${'x'.repeat(MAX_EVENT_BYTES)}\n\n`, stop);
-    assert.deepEqual([reader.overflowed, reader.terminated, reader.atBoundary], [true, false, false]);
+  test('U15 an event that is too large counts as content, and the end behind it is seen', () => {
+    const large = `event: content_block_delta\ndata: ${'x'.repeat(MAX_EVENT_BYTES)}`;
+    const reader = read(start({ input_tokens: 3 }), large);
+    assert.deepEqual([reader.terminated, reader.atBoundary], [false, false]);
+    assert.ok(reader.visibleBytes >= MAX_EVENT_BYTES);
+    reader.push(Buffer.from(`\n\n${stop}`));
+    assert.deepEqual([reader.terminated, reader.atBoundary], [true, true]);
   });
 });
 
@@ -190,12 +194,13 @@ describe('readMessageUsage', () => {
       doubtful: new Set(),
       complete: true,
       model: 'claude-sonnet-4-5-20250929',
+      shape: 'message',
     });
   });
 
   test('counted tokens are not usage', () => {
     const reading = readMessageUsage(fixture('count-tokens.json'));
-    assert.deepEqual(reading, { ...emptyReading(), doubtful: new Set(), complete: true });
+    assert.deepEqual(reading, { ...emptyReading(), doubtful: new Set(), complete: true, shape: 'count' });
   });
 
   test('an error answer used nothing and names its type', () => {
@@ -217,8 +222,19 @@ describe('readMessageUsage', () => {
       '\xff',
     ];
     const odd = [...texts.map((text) => Buffer.from(text, 'latin1')), whole.subarray(0, -1), Buffer.alloc(20_000, '[')];
-    for (const bytes of odd) assert.deepEqual(readMessageUsage(bytes), emptyReading());
+    for (const bytes of odd) {
+      const { shape, ...reading } = readMessageUsage(bytes);
+      assert.deepEqual([reading, typeof shape], [emptyReading(), 'string']);
+    }
     assert.equal(readMessageUsage(Buffer.from('{"usage":{"input_tokens":1,"output_tokens":-1}}')).complete, false);
+  });
+
+  test('what is no JSON is told from JSON of something else', () => {
+    const whole = fixture('message.json');
+    const shapes = (texts: (string | Buffer)[]) => texts.map((text) => readMessageUsage(Buffer.from(text)).shape);
+    assert.deepEqual(shapes([whole, '{"type":"error"}', '{"input_tokens":1}']), ['message', 'error', 'count']);
+    assert.deepEqual(shapes(['{}', '[]', '7', '{"a":1,"a":2}']), Array(4).fill('other'));
+    assert.deepEqual(shapes(['', '<html>', whole.subarray(0, -2), '{"a":"\xff']), Array(4).fill('broken'));
   });
 
   test('a usage object of absurd size is not parsed', () => {

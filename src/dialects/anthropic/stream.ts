@@ -1,4 +1,4 @@
-import { type Span, readString, scanJson } from '../../wire/json-scan.ts';
+import { JsonScanError, type Span, readString, scanJson } from '../../wire/json-scan.ts';
 import { SseScanner } from '../../wire/sse.ts';
 import { type Usage, type UsageReading, emptyReading, emptyUsage } from '../usage.ts';
 import { isRecord, mergeUsage } from './usage.ts';
@@ -54,11 +54,6 @@ export class AnthropicStreamReader {
     return this.#scanner.atBoundary;
   }
 
-  /** An event was too large to read. The stream may be well, but nothing that came since is known (U15). */
-  get overflowed(): boolean {
-    return this.#scanner.overflowed;
-  }
-
   /** The model that answers, as `message_start` names it. */
   get model(): string | undefined {
     return this.#model;
@@ -80,10 +75,10 @@ export class AnthropicStreamReader {
 
   /**
    * Upper bound of the bytes of content that were streamed (text, thinking, tool input), at least 1 per delta: what to
-   * estimate the output from while it is doubtful.
+   * estimate the output from while it is doubtful. An event that is too large to be read counts as content (U15).
    */
   get visibleBytes(): number {
-    return this.#visibleBytes;
+    return this.#visibleBytes + this.#scanner.skippedBytes;
   }
 
   #onEvent(name: string, data: () => string, dataBytes: number): void {
@@ -133,6 +128,8 @@ export class AnthropicStreamReader {
 export interface MessageReading extends UsageReading {
   /** The model that answered. */
   readonly model?: string;
+  /** What it is. `other`: whole JSON that is no answer of this API; `broken`: no JSON, or not all of it. */
+  readonly shape: 'message' | 'count' | 'error' | 'other' | 'broken';
 }
 
 /**
@@ -143,16 +140,20 @@ export interface MessageReading extends UsageReading {
 export function readMessageUsage(bytes: Buffer): MessageReading {
   try {
     const { members } = scanJson(bytes, ANSWER_LIMITS);
-    if (readString(bytes, members.get('type')) === 'error') {
-      return { ...nothingUsed(), error: { type: errorType(parseSpan(bytes, members.get('error'))) } };
+    const type = readString(bytes, members.get('type'));
+    if (type === 'error') {
+      const error = { type: errorType(parseSpan(bytes, members.get('error'))) };
+      return { ...nothingUsed(), error, shape: 'error' };
     }
     const usage = members.get('usage');
-    if (!usage && members.has('input_tokens')) return nothingUsed();
+    if (!usage && members.has('input_tokens')) return { ...nothingUsed(), shape: 'count' };
     const reading = mergeUsage(emptyReading(), parseSpan(bytes, usage));
     const model = shortText(readString(bytes, members.get('model')));
-    return model === undefined ? reading : { ...reading, model };
-  } catch {
-    return emptyReading();
+    const shape = type === 'message' ? 'message' : 'other';
+    return model === undefined ? { ...reading, shape } : { ...reading, model, shape };
+  } catch (error) {
+    const isWhole = error instanceof JsonScanError && error.reason !== 'syntax' && error.reason !== 'encoding';
+    return { ...emptyReading(), shape: isWhole ? 'other' : 'broken' };
   }
 }
 
