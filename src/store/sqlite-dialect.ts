@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { StatementSync } from 'node:sqlite';
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -10,15 +10,13 @@ import {
   SqliteQueryCompiler,
   type SqliteStatement,
 } from 'kysely';
+import type { SqliteHandle } from './sqlite-handle.ts';
 
-/** Statements that are kept prepared. The router's own queries are a few dozen texts. */
-const MAX_STATEMENTS = 256;
-
-/** Kysely on one handle of `node:sqlite`, which `Kysely.destroy` closes. */
-export function sqliteDialect(database: DatabaseSync): Dialect {
+/** Kysely on one connection of `node:sqlite`, which `Kysely.destroy` closes. */
+export function sqliteDialect(handle: SqliteHandle): Dialect {
   return {
     createAdapter: () => new TransactionalDdlAdapter(),
-    createDriver: () => new ImmediateDriver(database),
+    createDriver: () => new ImmediateDriver(handle),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };
@@ -32,11 +30,17 @@ class TransactionalDdlAdapter extends SqliteAdapter {
 }
 
 class ImmediateDriver extends SqliteDriver {
-  readonly #database: DatabaseSync;
+  readonly #handle: SqliteHandle;
 
-  constructor(database: DatabaseSync) {
-    super({ database: new NodeSqlite(database) });
-    this.#database = database;
+  constructor(handle: SqliteHandle) {
+    super({ database: new NodeSqlite(handle) });
+    this.#handle = handle;
+  }
+
+  /** Kysely lets one at a time through here, so no transaction is open. */
+  override acquireConnection(): Promise<DatabaseConnection> {
+    this.#handle.mend();
+    return super.acquireConnection();
   }
 
   /**
@@ -49,31 +53,30 @@ class ImmediateDriver extends SqliteDriver {
 
   /** SQLite has rolled back by itself after some errors, a full disk among them (https://sqlite.org/lang_transaction.html). */
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    if (this.#database.isTransaction) await super.rollbackTransaction(connection);
+    if (this.#handle.isTransaction) await super.rollbackTransaction(connection);
   }
 }
 
 /** `node:sqlite` as the subset of `better-sqlite3` that Kysely asks for. */
 class NodeSqlite implements SqliteDatabase {
-  readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, SqliteStatement>();
+  readonly #handle: SqliteHandle;
+  readonly #statements = new WeakMap<StatementSync, SqliteStatement>();
 
-  constructor(database: DatabaseSync) {
-    this.#database = database;
+  constructor(handle: SqliteHandle) {
+    this.#handle = handle;
   }
 
   prepare(sql: string): SqliteStatement {
-    const known = this.#statements.get(sql);
+    const prepared = this.#handle.guard(() => this.#handle.prepare(sql));
+    const known = this.#statements.get(prepared);
     if (known) return known;
-    if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear();
-    const statement = new NodeSqliteStatement(this.#database.prepare(sql));
-    this.#statements.set(sql, statement);
+    const statement = new NodeSqliteStatement(prepared, this.#handle);
+    this.#statements.set(prepared, statement);
     return statement;
   }
 
   close(): void {
-    this.#statements.clear();
-    this.#database.close();
+    this.#handle.close();
   }
 }
 
@@ -87,19 +90,21 @@ interface PositionalStatement {
 
 class NodeSqliteStatement implements SqliteStatement {
   readonly #statement: PositionalStatement;
+  readonly #handle: SqliteHandle;
   readonly reader: boolean;
 
-  constructor(statement: PositionalStatement) {
+  constructor(statement: PositionalStatement, handle: SqliteHandle) {
     this.#statement = statement;
+    this.#handle = handle;
     this.reader = statement.columns().length > 0;
   }
 
   all(parameters: readonly unknown[]): unknown[] {
-    return this.#statement.all(...parameters);
+    return this.#handle.guard(() => this.#statement.all(...parameters));
   }
 
   run(parameters: readonly unknown[]): { changes: number | bigint; lastInsertRowid: number | bigint } {
-    return this.#statement.run(...parameters);
+    return this.#handle.guard(() => this.#statement.run(...parameters));
   }
 
   iterate(parameters: readonly unknown[]): IterableIterator<unknown> {

@@ -1,12 +1,13 @@
 import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Kysely } from 'kysely';
 import { ConfigError, EXIT_CONFIG, messageOf } from '../errors.ts';
 import { MIGRATIONS, migrate } from './migrations/index.ts';
+import { type Patience, patient, persist } from './patient.ts';
 import { sqlStores } from './sql-stores.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
+import { isBusy, SqliteHandle } from './sqlite-handle.ts';
 import type { Store } from './store.ts';
 import type { Tables } from './tables.ts';
 
@@ -15,9 +16,8 @@ export interface SqliteOptions {
   readonly path: string;
 }
 
-/** How long a statement waits for a lock of another process, in milliseconds. The event loop waits with it. */
-const BUSY_TIMEOUT_MS = 5_000;
-const BUSY_PAUSE_MS = 20;
+/** How long a call waits for locks of other processes. The event loop goes on meanwhile. */
+const PATIENCE: Patience = { limitMs: 5_000, isBusy, random: Math.random };
 const IN_MEMORY = ':memory:';
 
 /**
@@ -29,13 +29,31 @@ export async function openSqliteStore({ path }: SqliteOptions): Promise<Store> {
   try {
     if (path === IN_MEMORY) return await open(path);
     createPrivately(path);
-    return await whileBusy(() => {
+    // Switching a new file to the write-ahead log fails while another process does the same.
+    return await persist(async () => {
       inspect(path);
       return open(path);
-    });
+    }, PATIENCE);
   } catch (error) {
-    throw new ConfigError(`cannot use the database ${path}: ${messageOf(error)}`, EXIT_CONFIG);
+    throw unusable(path, error);
   }
+}
+
+/**
+ * The migrations that a database of an older version lacks. Looks only. Rejects as `openSqliteStore` does when the file cannot be
+ * used.
+ */
+export async function pendingMigrations(path: string): Promise<string[]> {
+  try {
+    const applied = await persist(async () => inspect(path), PATIENCE);
+    return Object.keys(MIGRATIONS).filter((name) => !applied.has(name));
+  } catch (error) {
+    throw unusable(path, error);
+  }
+}
+
+function unusable(path: string, error: unknown): ConfigError {
+  return new ConfigError(`cannot use the database ${path}: ${messageOf(error)}`, EXIT_CONFIG);
 }
 
 /** SQLite gives `-wal` and `-shm` the mode of the main file (https://sqlite.org/wal.html), so that one has to be right. */
@@ -47,66 +65,74 @@ function createPrivately(path: string): void {
   closeSync(folder);
 }
 
-/** Throws when the file must not be touched. Read-only, because a writer would already change a foreign file's header. */
-function inspect(path: string): void {
-  const database = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+/**
+ * Throws when the file must not be touched; returns the migrations that it went through. Read-only, because a writer would already
+ * change a foreign file's header.
+ */
+function inspect(path: string): Set<string> {
+  const database = new DatabaseSync(path, { readOnly: true, timeout: 0 });
   try {
     const tables = database.prepare(`select name from sqlite_schema where type = 'table'`).all();
-    if (tables.length === 0) return;
+    if (tables.length === 0) return new Set();
     if (!tables.some(({ name }) => name === 'kysely_migration')) throw new Error('it belongs to another program');
-    const applied = database.prepare('select name from kysely_migration').all();
-    const unknown = applied.filter(({ name }) => !Object.hasOwn(MIGRATIONS, String(name)));
-    if (unknown.length > 0) throw new Error(`a newer version of the router wrote it (${String(unknown[0]?.['name'])})`);
-    if (!tables.some(({ name }) => name === 'tokens')) return;
-    const [finding] = database.prepare(`pragma quick_check('tokens')`).all();
-    if (finding?.['quick_check'] !== 'ok') throw new Error('it is corrupt');
+    const rows = database.prepare('select name from kysely_migration').all();
+    const applied = new Set(rows.map(({ name }) => String(name)));
+    const [unknown] = applied.difference(new Set(Object.keys(MIGRATIONS)));
+    if (unknown !== undefined) throw new Error(`a newer version of the router wrote it (${unknown})`);
+    if (tables.some(({ name }) => name === 'tokens')) checkTokens(database);
+    return applied;
   } finally {
     database.close();
   }
 }
 
+/** The table that decides who gets in, on every start and after every I/O error. Usage may be too large for that. */
+function checkTokens(database: DatabaseSync): void {
+  const [finding] = database.prepare(`pragma quick_check('tokens')`).all();
+  if (finding?.['quick_check'] !== 'ok') throw new Error('it is corrupt');
+}
+
 async function open(path: string): Promise<Store> {
-  const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+  const handle = new SqliteHandle((again) => connect(path, again));
+  try {
+    const db = new Kysely<Tables>({ dialect: sqliteDialect(handle) });
+    await migrate(db);
+    return patient({ ...sqlStores(db), changedElsewhere: changeDetector(handle) }, PATIENCE);
+  } catch (error) {
+    handle.close();
+    throw error;
+  }
+}
+
+function connect(path: string, check: boolean): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: true });
   try {
     const mode = database.prepare('pragma journal_mode = wal').get()?.['journal_mode'];
-    if (mode !== 'wal' && path !== IN_MEMORY) throw new Error(`its file system allows no write-ahead log`);
+    if (mode !== 'wal' && path !== IN_MEMORY) throw new Error('its file system allows no write-ahead log');
     database.exec('pragma synchronous = full');
-    const db = new Kysely<Tables>({ dialect: sqliteDialect(database) });
-    await migrate(db);
-    return { ...sqlStores(db), changedElsewhere: changeDetector(database) };
+    if (check) checkTokens(database);
+    return database;
   } catch (error) {
     database.close();
     throw error;
   }
 }
 
-/** `data_version` changes when another connection commits, never by commits of this one (https://sqlite.org/pragma.html). */
-function changeDetector(database: DatabaseSync): () => Promise<boolean> {
-  const statement = database.prepare('pragma data_version');
-  const read = () => statement.get()?.['data_version'];
-  let seen: unknown;
-  return async () => {
-    const now = read();
-    const changed = seen !== undefined && now !== seen;
-    seen = now;
-    return changed;
-  };
-}
-
-/** Switching a new file to the write-ahead log fails at once, whatever the timeout, while another process does the same. */
-async function whileBusy<Result>(action: () => Promise<Result>): Promise<Result> {
-  const deadline = performance.now() + BUSY_TIMEOUT_MS;
-  for (;;) {
-    try {
-      return await action();
-    } catch (error) {
-      if (!isBusy(error) || performance.now() > deadline) throw error;
-    }
-    await delay(BUSY_PAUSE_MS);
-  }
-}
-
-/** The low byte is the primary code; SQLITE_BUSY is 5 (https://sqlite.org/rescode.html). */
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5;
+/**
+ * `data_version` changes when another connection commits, never by commits of this one (https://sqlite.org/pragma.html). Then the
+ * counter tells whether a token was among the changes; it counts those of this process too, which costs one needless answer.
+ */
+function changeDetector(handle: SqliteHandle): () => Promise<boolean> {
+  const readVersion = () => handle.prepare('pragma data_version').get()?.['data_version'];
+  const readCount = () => handle.prepare('select count from token_changes').get()?.['count'];
+  let seen: { generation: number; version: unknown; count: unknown } | undefined;
+  return async () =>
+    handle.guard(() => {
+      const { generation } = handle;
+      const version = readVersion();
+      if (generation === seen?.generation && version === seen.version) return false;
+      const before = seen;
+      seen = { generation, version, count: readCount() };
+      return before !== undefined && (before.generation !== generation || before.count !== seen.count);
+    });
 }

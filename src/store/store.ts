@@ -115,8 +115,8 @@ export interface Store {
   readonly usage: UsageStore;
   readonly installation: InstallationStore;
   /**
-   * Whether another process has changed the store since the last call. Cheap enough to ask several times a second.
-   * The first call answers `false`.
+   * Whether another process may have changed a token since the last call; booked usage alone is no change. Cheap enough to ask
+   * several times a second. The first call answers `false`.
    */
   changedElsewhere(): Promise<boolean>;
   /** Rejects when the store cannot be written. */

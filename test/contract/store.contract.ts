@@ -354,6 +354,19 @@ export function sharedStoreContract(name: string, make: () => SharedStoreUnderTe
       assert.equal(await one.changedElsewhere(), false);
     });
 
+    it('usage that is booked elsewhere is no change, and covers none up', async () => {
+      const record = tokenRecord();
+      await one.tokens.insert(record);
+      assert.equal(await other.changedElsewhere(), false);
+      await one.usage.append([usageRow()]);
+      await one.probe();
+      assert.equal(await other.changedElsewhere(), false);
+      await one.tokens.revoke(record.id, 100);
+      await one.usage.append([usageRow()]);
+      assert.equal(await other.changedElsewhere(), true);
+      assert.equal(await other.changedElsewhere(), false);
+    });
+
     it('own work does not cover up a change elsewhere', async () => {
       assert.equal(await other.changedElsewhere(), false);
       await one.tokens.insert(tokenRecord());

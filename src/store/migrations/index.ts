@@ -2,10 +2,12 @@ import type { Kysely } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import type { Tables } from '../tables.ts';
 import { initial } from './0001-initial.ts';
+import { tokenChanges } from './0002-token-changes.ts';
 
 /** Every migration under its name, in order. A name that was ever released stays, and so does what it does. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': initial,
+  '0002-token-changes': tokenChanges,
 };
 
 /**
