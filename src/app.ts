@@ -5,7 +5,7 @@ import { warningsOf } from './config/warnings.ts';
 import { type Core, openCore } from './core.ts';
 import { anthropicErrors } from './dialects/anthropic/error.ts';
 import { openaiErrors } from './dialects/openai-chat/error.ts';
-import { RouterError } from './errors.ts';
+import { drain, isWatched } from './drain.ts';
 import type { BodyLimits } from './http/body.ts';
 import { ClientAddresses } from './http/client-address.ts';
 import { affordableConnections } from './http/descriptors.ts';
@@ -13,7 +13,7 @@ import type { HeaderList } from './http/headers.ts';
 import { type Route, RouteTable } from './http/routes.ts';
 import { type Listener, type ListenerOptions, listen } from './http/server.ts';
 import { Ticker } from './http/ticker.ts';
-import { createLog, type Logger } from './log/log.ts';
+import { createLog } from './log/log.ts';
 import { createRedactor } from './log/redact.ts';
 import { Metrics } from './metrics/metrics.ts';
 import type { ForwardDeps } from './proxy/forward.ts';
@@ -64,8 +64,10 @@ export interface RunningRouter {
   readonly warnings: readonly string[];
   /** Sums of what one token used, all booked requests included. */
   usageOf(tokenId: string): Promise<UsageTotals>;
-  /** Takes no more connections, lets running answers end up to the limit, then ends them with an error, then closes. */
+  /** The graceful end; see `drain.ts`. Then closes. */
   drain(): Promise<void>;
+  /** Writes an error that nobody caught to the log, redacted. */
+  report(error: unknown): void;
   /** Ends at once. */
   close(): Promise<void>;
 }
@@ -111,9 +113,13 @@ async function assemble(
   const ticker = new Ticker(TICK_MS);
   undo.push(() => ticker.stop());
   const running = new Roster<Relay>();
-  const metrics = new Metrics({ tokenTotals: () => tokens.totals(), running: () => running.size });
   const usage = new UsageWriter(store.usage, log);
-  undo.push(() => usage.flush());
+  undo.push(() => usage.close());
+  const metrics = new Metrics({
+    tokenTotals: () => tokens.totals(),
+    running: () => running.size,
+    usageRows: () => usage,
+  });
   const recheck = setInterval(() => {
     tokens.recheck().catch((error: unknown) => log.error({ err: error }, 'the store cannot be asked for changes'));
   }, RECHECK_MS).unref();
@@ -129,7 +135,11 @@ async function assemble(
   const forwarding = forwardDeps(config, { pool, tokens, ticker, body, running });
   const catalogue = new Catalogue(() => pool.select(null), log);
 
-  const health = healthSurface({ store, isDraining });
+  let readinessAskedAt: number | undefined;
+  const onReadinessAsked = () => {
+    readinessAskedAt = performance.now();
+  };
+  const health = healthSurface({ store, isDraining, onReadinessAsked });
   const operator = [
     ...adminSurface({ tokens, body }),
     ...(config.disableMetrics ? [] : metricsSurface({ metrics, store, pool })),
@@ -183,6 +193,7 @@ async function assemble(
       : await open(config.adminHost ?? '127.0.0.1', adminPort, [...health, ...operator], ADMIN_CONNECTIONS);
 
   const adminToken = await firstAdminToken(store, tokens);
+  const warnings = [...warningsOf(config), await core.misfit()].filter((warning) => warning !== undefined);
   log.info({ url: main.url, adminUrl: admin.url }, 'listening');
 
   const close = once(() => runAll(undo));
@@ -197,14 +208,21 @@ async function assemble(
     })),
     adminToken,
     tokens,
-    warnings: warningsOf(config),
+    warnings,
+    report: (error) => log.fatal({ err: error }, 'an error that nobody caught'),
     async usageOf(tokenId) {
       await usage.flush();
       return store.usage.totals(tokenId);
     },
     drain: once(async () => {
       draining = true;
-      await drain([main, admin], running, config.drainTimeoutMs, log);
+      await drain({
+        listeners: [main, admin],
+        running,
+        log,
+        delayMs: isWatched(readinessAskedAt, performance.now()) ? config.drainDelayMs : 0,
+        timeoutMs: config.drainTimeoutMs,
+      });
       await close();
     }),
     close,
@@ -247,28 +265,6 @@ function errorsFor(headers: HeaderList | undefined, path: string) {
   return /^\/(?:v1\/(?:chat|responses|completions|embeddings|models)|api\/openai)\b/.test(path)
     ? openaiErrors
     : anthropicErrors;
-}
-
-/** How long cut answers may take to leave, after the drain limit. Milliseconds. */
-const LAST_WORDS_MS = 1_000;
-
-async function drain(listeners: readonly Listener[], running: Roster<Relay>, limitMs: number, log: Logger) {
-  const closed = Promise.all(listeners.map((listener) => listener.close()));
-  for (const { server } of listeners) server.closeIdleConnections();
-  log.info({ running: running.size }, 'draining');
-  await within(limitMs, closed);
-  for (const relay of running.members())
-    relay.end(new RouterError('shutting_down', 'The router is being restarted.'), 'shutdown');
-  await within(LAST_WORDS_MS, closed);
-}
-
-async function within(limitMs: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise((done) => {
-    timer = setTimeout(done, limitMs);
-  });
-  await Promise.race([work, limit]);
-  clearTimeout(timer);
 }
 
 /** In the reverse order of building, each even when another fails. */

@@ -4,6 +4,7 @@ import { prepareDataDir } from './config/data-dir.ts';
 import type { Config } from './config/schema.ts';
 import { openSqliteStore } from './store/sqlite.ts';
 import type { Store } from './store/store.ts';
+import { fitOf, misfit } from './tokens/fit.ts';
 import { createKeyring } from './tokens/format.ts';
 import { assertStrongSecret, loadOrCreateSecret, newSecret } from './tokens/secret.ts';
 import { createTokenService, type TokenService } from './tokens/service.ts';
@@ -14,6 +15,8 @@ export interface Core {
   readonly tokens: TokenService;
   /** Secrets of this process that are not accounts', for the redaction of logs. */
   readonly secrets: readonly string[];
+  /** What the operator has to know about the signing secret, in a sentence: living tokens that it does not fit (P15). */
+  misfit(): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
@@ -32,7 +35,15 @@ export async function openCore(config: Config): Promise<Core> {
     const keyring = createKeyring(secret, previous === undefined ? [] : [previous]);
     const tokens = createTokenService({ store, keyring, installation, now: Date.now });
     const secrets = [secret, previous, config.adminKey].filter((one) => one !== undefined);
-    return { store, tokens, secrets, close: () => store.close() };
+    const name = config.tokenSecret === undefined ? join(config.dataDir, 'token-secret') : 'TOKEN_SECRET';
+    return {
+      store,
+      tokens,
+      secrets,
+      misfit: async () =>
+        misfit(await fitOf(await store.tokens.list(), keyring, installation, Math.floor(Date.now() / 1000)), name),
+      close: () => store.close(),
+    };
   } catch (error) {
     await store.close();
     throw error;

@@ -15,8 +15,9 @@ const ALLOWED: Record<string, readonly string[]> = {
   cli: ['app', 'core', 'upstreams', 'accounts', 'tokens', 'wire', 'store', 'config', 'errors'],
   app: [
     ...['core', 'surfaces', 'proxy', 'upstreams', 'accounts', 'tokens', 'http', 'dialects', 'store', 'log', 'metrics'],
-    ...['config', 'roster', 'errors'],
+    ...['config', 'roster', 'errors', 'drain'],
   ],
+  drain: ['proxy', 'http', 'log', 'roster', 'errors'],
   core: ['tokens', 'store', 'config'],
   surfaces: ['proxy', 'upstreams', 'accounts', 'tokens', 'http', 'dialects', 'store', 'metrics', 'errors'],
   proxy: ['upstreams', 'accounts', 'tokens', 'http', 'dialects', 'wire', 'store', 'log', 'metrics', 'roster', 'errors'],

@@ -1,11 +1,15 @@
 import type { Command } from 'commander';
 import type { RunningRouter } from '../app.ts';
 import type { Config } from '../config/schema.ts';
+import { EXIT_FAILED } from './failure.ts';
 import { importCommand, waitingFiles } from './legacy.ts';
 import { print, printError } from './output.ts';
 import type { Settings } from './settings.ts';
-import { listenForStop } from './signals.ts';
+import { listenForCrash, listenForStop } from './signals.ts';
 import { growYoungGeneration } from './young-generation.ts';
+
+/** What may take longer than the drain limit, above all a last write to a store that does not answer. Milliseconds. */
+const OVERDUE_MS = 2_000;
 
 export function addServeCommand(program: Command, settings: Settings): void {
   const serve = program
@@ -25,9 +29,13 @@ async function run(config: Config): Promise<void> {
   const { startRouter } = await import('../app.ts');
   const router = await startRouter(config);
   growYoungGeneration();
+  const dispose = listenForCrash(stop, (error) => router.report(error));
   await announce(router, config);
   await stop.requested;
+  const overdue = setTimeout(() => process.exit(EXIT_FAILED), config.drainTimeoutMs + OVERDUE_MS).unref();
   await router.drain();
+  clearTimeout(overdue);
+  dispose();
   stop.dispose();
 }
 

@@ -1,14 +1,17 @@
 import { constants } from 'node:os';
+import { EXIT_FAILED } from './failure.ts';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 /** By default Node opens its debugger at this one, on a port that every user of the machine can reach (S32). */
 const DEBUG_SIGNAL = 'SIGUSR1';
 const ignore = () => {};
 
-/** A wait for the operator's wish to end. */
+/** A wait for the end. */
 export interface Stop {
-  /** Resolves at the first SIGTERM or SIGINT. */
+  /** Resolves at the first SIGTERM or SIGINT, or at `request`. */
   readonly requested: Promise<void>;
+  /** Asks for the end from inside. */
+  request(): void;
   /** Gives the signals back to Node. */
   dispose(): void;
 }
@@ -26,9 +29,28 @@ export function listenForStop(): Stop {
   process.on(DEBUG_SIGNAL, ignore);
   return {
     requested: promise,
+    request: resolve,
     dispose: () => {
       for (const signal of SIGNALS) process.off(signal, onSignal);
       process.off(DEBUG_SIGNAL, ignore);
     },
   };
+}
+
+/**
+ * The last resort: an error that nobody caught goes to `report`, the process ends as gracefully as it still can, and exits 1 so that
+ * a supervisor starts it anew. What such an error left half done is not known, so going on is no choice. Returns what takes it back.
+ */
+export function listenForCrash(stop: Stop, report: (error: unknown) => void): () => void {
+  const onCrash = (error: unknown) => {
+    process.exitCode = EXIT_FAILED;
+    try {
+      report(error);
+    } catch {
+      // Whatever is wrong with the log must not keep the process alive.
+    }
+    stop.request();
+  };
+  process.on('uncaughtException', onCrash);
+  return () => void process.off('uncaughtException', onCrash);
 }

@@ -394,7 +394,14 @@ export const configSchema = z.object({
     env: 'DRAIN_TIMEOUT_MS',
     group: 'Time limits',
     accepts: ACCEPTS_MILLISECONDS,
-    doc: 'How long running answers may go on after SIGTERM or SIGINT. A second signal ends at once.',
+    doc: 'How long running answers may go on after SIGTERM or SIGINT, DRAIN_DELAY_MS included; then they end with an error. A second signal ends at once.',
+  }),
+  drainDelayMs: integer(0, 86_400_000).default(5_000).register(described, {
+    flag: 'drain-delay-ms',
+    env: 'DRAIN_DELAY_MS',
+    group: 'Time limits',
+    accepts: 'milliseconds (0-86400000)',
+    doc: 'How long after SIGTERM or SIGINT connections are still taken while /readyz says 503, so that load balancers notice. No wait when nobody asked /readyz within the last minute.',
   }),
 
   verbose: boolean().default(false).register(described, {

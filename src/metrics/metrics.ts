@@ -34,6 +34,8 @@ export interface MetricsOptions {
   tokenTotals(): Promise<{ issued: number; revoked: number }>;
   /** Answers that are under way. */
   running(): number;
+  /** Usage rows that wait for the store, and those that were given up. */
+  usageRows(): { readonly pending: number; readonly lost: number };
 }
 
 const SECONDS = [0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600];
@@ -60,16 +62,9 @@ export class Metrics {
   constructor(options: MetricsOptions) {
     this.#options = options;
     const { registry } = this;
-    registry.registerMetric(
-      new Gauge({
-        name: 'link_assistant_running_answers',
-        help: 'Answers that are under way.',
-        registers: [],
-        collect() {
-          this.set(options.running());
-        },
-      }),
-    );
+    this.#gauge('running_answers', 'Answers that are under way.', () => options.running());
+    this.#gauge('usage_rows_pending', 'Usage rows that wait for the store.', () => options.usageRows().pending);
+    this.#gauge('usage_rows_lost', 'Usage rows given up since the start.', () => options.usageRows().lost);
     collectDefaultMetrics({ register: registry });
   }
 
@@ -133,6 +128,18 @@ export class Metrics {
     labelNames: readonly Label[] = [],
   ): Counter<Label> {
     return new Counter({ name: `link_assistant_${name}`, help, labelNames, registers: [this.#registry] });
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    const gauge = new Gauge({
+      name: `link_assistant_${name}`,
+      help,
+      registers: [],
+      collect() {
+        this.set(read());
+      },
+    });
+    this.registry.registerMetric(gauge);
   }
 
   #histogram(name: string, help: string): Histogram {

@@ -9,8 +9,15 @@ const TEXT = 'text/plain; charset=utf-8';
 /** Prometheus' text format: https://prometheus.io/docs/instrumenting/exposition_formats/ */
 const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8';
 
+export interface HealthDeps {
+  readonly store: Store;
+  isDraining(): boolean;
+  /** Somebody, like a load balancer, asks whether the router is ready. */
+  onReadinessAsked(): void;
+}
+
 /** What tells others that the router is alive. Says nothing about versions or accounts (S34). */
-export function healthSurface(deps: { readonly store: Store; isDraining(): boolean }): Route[] {
+export function healthSurface(deps: HealthDeps): Route[] {
   const open = { access: 'open' } as const;
   return [
     { ...open, method: 'GET', path: '/health', name: 'health', handle: alive },
@@ -22,6 +29,7 @@ export function healthSurface(deps: { readonly store: Store; isDraining(): boole
       path: '/readyz',
       name: 'readyz',
       async handle(exchange) {
+        deps.onReadinessAsked();
         const ready = !deps.isDraining() && (await isWritable(deps.store));
         exchange.send(ready ? 200 : 503, TEXT, ready ? 'ok' : 'not ready');
       },

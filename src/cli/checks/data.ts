@@ -4,6 +4,8 @@ import { inspectDataDir } from '../../config/data-dir.ts';
 import type { Config } from '../../config/schema.ts';
 import { messageOf } from '../../errors.ts';
 import type { Store, TokenRecord } from '../../store/store.ts';
+import { fitOf, misfit } from '../../tokens/fit.ts';
+import { createKeyring } from '../../tokens/format.ts';
 import { assertStrongSecret } from '../../tokens/secret.ts';
 import { importCommand, waitingFiles } from '../legacy.ts';
 import { broken, type Finding, ok, warn } from './finding.ts';
@@ -62,15 +64,44 @@ export async function checkStore(config: Config): Promise<Finding[]> {
   if (!existsSync(path)) return [ok('store', `${path}: ${FIRST_START}`), ...checkLegacyFiles(config, [])];
   let store: Store | undefined;
   try {
-    const { openSqliteStore } = await import('../../store/sqlite.ts');
+    const { openSqliteStore, pendingMigrations } = await import('../../store/sqlite.ts');
+    const pending = await pendingMigrations(path);
+    // Opening would bring the schema up to date, and an older router could not start on it any more.
+    if (pending.length > 0)
+      return [warn('store', olderSchema(path, pending), 'nothing: the next start brings it up to date')];
     store = await openSqliteStore({ path });
     await store.probe();
-    return [ok('store', path), ...checkLegacyFiles(config, await store.tokens.list())];
+    const records = await store.tokens.list();
+    return [
+      ok('store', path),
+      ...(await checkFit(config, records, await store.installation.find('id'))),
+      ...checkLegacyFiles(config, records),
+    ];
   } catch (error) {
     return [broken('store', messageOf(error), `make ${path} and its folder writable, or put a backup in its place`)];
   } finally {
     await store?.close();
   }
+}
+
+/** Whether the signing secret is the one that the tokens were signed with. */
+async function checkFit(
+  config: Config,
+  records: readonly TokenRecord[],
+  installation: string | undefined,
+): Promise<Finding[]> {
+  const path = join(config.dataDir, 'token-secret');
+  const secret = config.tokenSecret ?? (existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined);
+  if (secret === undefined || installation === undefined) return [];
+  const previous = config.tokenSecretPrevious;
+  const keyring = createKeyring(secret, previous === undefined ? [] : [previous]);
+  const fit = await fitOf(records, keyring, installation, Math.floor(Date.now() / 1000));
+  const problem = misfit(fit, config.tokenSecret === undefined ? path : 'TOKEN_SECRET');
+  return problem === undefined ? [] : [warn('signing secret', problem)];
+}
+
+function olderSchema(path: string, pending: readonly string[]): string {
+  return `${path} is of an older version of the router, it lacks ${pending.join(', ')}`;
 }
 
 function checkLegacyFiles(config: Config, tokens: readonly TokenRecord[]): Finding[] {
