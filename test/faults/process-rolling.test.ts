@@ -8,10 +8,10 @@ import { call, Ledger, usageRecords } from '../support/check-ledger.ts';
 import { ADMIN_KEY, OPERATOR_KEY } from '../support/router.ts';
 
 const RESTARTS = Number(process.env['CHAOS_RESTARTS'] ?? 20);
-/** Requests a second that are answered whole, and streams a second, each of about a second. */
-const PLAIN_RATE = Number(process.env['CHAOS_RATE'] ?? 30);
+/** Requests a second that are answered whole, and streams a second, each of about half a second. */
+const PLAIN_RATE = Number(process.env['CHAOS_RATE'] ?? 25);
 const STREAM_RATE = Number(process.env['CHAOS_STREAMS'] ?? 8);
-const ENV = { DRAIN_DELAY_MS: '800', DRAIN_TIMEOUT_MS: '20000' };
+const ENV = { DRAIN_DELAY_MS: '600', DRAIN_TIMEOUT_MS: '20000' };
 
 test(`P1 ${RESTARTS} rolling restarts under load behind nginx fail no request and cut no stream`, {
   skip: noBalancer,
@@ -29,7 +29,7 @@ test(`P1 ${RESTARTS} rolling restarts under load behind nginx fail no request an
   const calls: Promise<ClientCall>[] = [];
   const plain = setInterval(() => calls.push(call(balancer.url, token)), 1_000 / PLAIN_RATE);
   const streams = setInterval(
-    () => calls.push(call(balancer.url, token, { stream: true, words: 20, pauseMs: 40 })),
+    () => calls.push(call(balancer.url, token, { stream: true, words: 20, pauseMs: 25 })),
     1_000 / STREAM_RATE,
   );
   let logs = '';

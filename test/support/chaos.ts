@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,6 +106,7 @@ export class RouterProcess {
   #url: string | undefined;
   #stdout = '';
   #stderr = '';
+  #startMs = Number.NaN;
 
   constructor(child: ChildProcess) {
     this.#child = child;
@@ -115,8 +116,11 @@ export class RouterProcess {
     const timer = setTimeout(() => reject(new Error(`does not listen: ${this.output}`)), START_MS).unref();
     child.stdout!.on('data', (chunk: Buffer) => {
       this.#stdout += chunk.toString();
-      this.#url ??= /^Listening on (\S+)$/m.exec(this.#stdout)?.[1];
-      if (this.#url !== undefined) resolve(this.#url);
+      if (this.#url !== undefined) return;
+      this.#url = /^Listening on (\S+)$/m.exec(this.#stdout)?.[1];
+      if (this.#url === undefined) return;
+      this.#startMs = performance.now() - this.startedAt - waitedMs(this.pid);
+      resolve(this.#url);
     });
     child.stderr!.on('data', (chunk: Buffer) => {
       this.#stderr += chunk.toString();
@@ -135,6 +139,11 @@ export class RouterProcess {
   get url(): string {
     if (this.#url === undefined) throw new Error('does not listen');
     return this.#url;
+  }
+
+  /** From the start until it listened, less the time in which another program had the processor. Milliseconds. */
+  get startMs(): number {
+    return this.#startMs;
   }
 
   get stderr(): string {
@@ -178,6 +187,11 @@ export class RouterProcess {
     const text = await (await fetch(`${this.url}/metrics`)).text();
     return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
   }
+}
+
+/** How long the main thread of a process was ready to run and had no processor: the second figure, in nanoseconds. */
+function waitedMs(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1e6;
 }
 
 /** A port of 127.0.0.1 that was free a moment ago, for processes that must come back under the same address. */

@@ -54,7 +54,6 @@ export class Ledger {
       } catch {
         // The router left: that is what is tested.
       }
-      call.endedAt = performance.now();
     });
     return ledger;
   }
@@ -66,7 +65,6 @@ function entryOf(request: RecordedRequest): Writable<UpstreamCall> {
     id: `up_${randomUUID()}`,
     nonce: messages[0]?.content ?? '',
     at: performance.now(),
-    endedAt: undefined,
     credential: request.header('x-api-key') ?? request.header('authorization')?.replace('Bearer ', '') ?? '',
     text: request.rawHeaders.join('\n') + request.body.toString(),
     sent: '',
@@ -86,6 +84,7 @@ export async function call(url: string, token: { id: string; token: string }, wi
     upstreamId: undefined,
     body: '',
     end: 'cut',
+    endedAt: Number.NaN,
   };
   const socket = connect({ host: hostname, port: Number(port), noDelay: true });
   const connection = new RawConnection(socket, host);
@@ -106,6 +105,7 @@ export async function call(url: string, token: { id: string; token: string }, wi
   } catch {
     // `end` says it.
   }
+  result.endedAt = performance.now();
   connection.destroy();
   return result;
 }

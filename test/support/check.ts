@@ -11,8 +11,6 @@ export interface UpstreamCall {
   /** What the client wrote into the body, to know its request again. */
   readonly nonce: string;
   readonly at: number;
-  /** When the answer ended, one way or the other; `undefined` while it goes on. */
-  readonly endedAt: number | undefined;
   readonly credential: string;
   /** Headers and body. */
   readonly text: string;
@@ -33,6 +31,7 @@ export interface ClientCall {
   readonly upstreamId: string | undefined;
   readonly body: string;
   readonly end: 'clean' | 'cut';
+  readonly endedAt: number;
 }
 
 /** What is known of a usage row. */
@@ -60,8 +59,8 @@ export interface Bounds {
   /** How long after its acknowledgement a revocation may go unnoticed; 0 where the same process took it. Milliseconds. */
   readonly revocationMs: number;
   /**
-   * Moments at which a process was killed. Usage of answers that ended less than `graceMs` before one may be missing: it is written
-   * in groups, after the answer.
+   * Moments at which a process was killed. Usage of answers that the client had whole less than `graceMs` before one, or never had
+   * whole, may be missing: it is written in groups, after the answer.
    */
   readonly kills?: readonly number[];
   readonly graceMs?: number;
@@ -87,13 +86,14 @@ function* revokedReached({ upstream, client, revocations }: History, { revocatio
   }
 }
 
-function* usageRows({ upstream, usage }: History, { kills = [], graceMs = 0 }: Bounds): Generator<string> {
+function* usageRows({ upstream, client, usage }: History, { kills = [], graceMs = 0 }: Bounds): Generator<string> {
   const rows = Map.groupBy(usage, ({ upstreamId }) => upstreamId);
-  for (const { id, endedAt } of upstream) {
+  const clients = new Map(client.map((call) => [call.nonce, call]));
+  for (const { id, nonce, at } of upstream) {
     const count = rows.get(id)?.length ?? 0;
-    const excused = kills.some(
-      (killed) => endedAt === undefined || (endedAt > killed - graceMs && endedAt < killed + graceMs),
-    );
+    const call = clients.get(nonce);
+    const until = call?.end === 'clean' ? call.endedAt + graceMs : Number.POSITIVE_INFINITY;
+    const excused = kills.some((killed) => killed >= at && killed < until);
     if (count > 1 || (count === 0 && !excused)) yield `I2 upstream call ${id} has ${count} usage rows`;
   }
   const known = new Set<string | null>(upstream.map(({ id }) => id));
