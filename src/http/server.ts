@@ -133,7 +133,7 @@ async function serve({ req, res, expectsContinue, surplus }: Turn, options: List
     else await route.handle(exchange);
   } catch (error) {
     if (error instanceof OddRequest) res.shouldKeepAlive = false;
-    exchange.fail(asRouterError(error), error instanceof MethodNotAllowed ? ['allow', error.allow] : []);
+    failOrCut(exchange, error);
   } finally {
     if (!req.complete) endUnwantedUpload(req, res);
     await closed;
@@ -143,6 +143,16 @@ async function serve({ req, res, expectsContinue, surplus }: Turn, options: List
 
 function tooMany(): RouterError {
   return new RouterError('too_many_connections', 'The router has too many connections.', { retryAfter: 1 });
+}
+
+/** A request whose error cannot be answered either is cut: nobody must wait for it. */
+function failOrCut(exchange: Exchange, error: unknown): void {
+  try {
+    exchange.fail(asRouterError(error), error instanceof MethodNotAllowed ? ['allow', error.allow] : []);
+  } catch (failure) {
+    exchange.facts.cause = failure;
+    exchange.res.destroy();
+  }
 }
 
 /** Requests that parsers disagree on or that ask for another protocol, and sizes that no client needs (C8, C9, C12, C16). */

@@ -11,7 +11,7 @@ const RESTARTS = Number(process.env['CHAOS_RESTARTS'] ?? 20);
 /** Requests a second that are answered whole, and streams a second, each of about half a second. */
 const PLAIN_RATE = Number(process.env['CHAOS_RATE'] ?? 25);
 const STREAM_RATE = Number(process.env['CHAOS_STREAMS'] ?? 8);
-const ENV = { DRAIN_DELAY_MS: '600', DRAIN_TIMEOUT_MS: '20000' };
+const ENV = { DRAIN_DELAY_MS: '500', DRAIN_TIMEOUT_MS: '20000' };
 
 test(`P1 ${RESTARTS} rolling restarts under load behind nginx fail no request and cut no stream`, {
   skip: noBalancer,

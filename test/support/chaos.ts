@@ -11,7 +11,7 @@ import type { Cleanup } from './temp.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 /** A process that has not started by then never will. Milliseconds. */
-const START_MS = 30_000;
+const START_MS = 120_000;
 
 export interface ChaosOptions {
   readonly port?: number;
