@@ -33,7 +33,7 @@ test(`P9 the credential file is replaced, cut, garbled and deleted 100 times a s
         written.add(`oauth-${name}`);
         return replace(name);
       case 1:
-        return void rmSync(path, { force: true });
+        return rmSync(path, { force: true });
       case 2:
         return writeFileSync(path, textOf(name).slice(0, step % 40));
       case 3:

@@ -3,6 +3,7 @@ import { chmodSync, chownSync, mkdirSync, readFileSync, renameSync, rmSync, stat
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Kysely } from 'kysely';
 import { MIGRATIONS, migrate } from '../../src/store/migrations/index.ts';
 import { sqliteDialect } from '../../src/store/sqlite-dialect.ts';
@@ -74,7 +75,7 @@ async function makeOldDatabase(dataDir: string): Promise<string> {
   writeFileSync(path, '', { mode: 0o600 });
   const handle = new SqliteHandle(() => new DatabaseSync(path));
   const db = new Kysely<Tables>({ dialect: sqliteDialect(handle) });
-  const [name = '', migration] = Object.entries(MIGRATIONS)[0]!;
+  const [name, migration] = Object.entries(MIGRATIONS)[0]!;
   await migrate(db, { [name]: migration });
   handle
     .prepare(`insert into tokens values ('old token', null, '', 'kept', 'client', null, 1, 4700000000, null)`)
@@ -105,7 +106,7 @@ test('P14 an upgrade by a newer process disturbs no traffic of the running one, 
   const calls: ReturnType<typeof call>[] = [];
   const load = setInterval(() => calls.push(call(router.url, token, { stream: true })), 20);
   t.after(() => clearInterval(load));
-  while (calls.length < 10) assert.equal((await (await calls.at(-1))?.status) ?? 200, 200);
+  while (calls.length < 10) await sleep(20);
 
   const handle = new SqliteHandle(() => new DatabaseSync(join(bed.dataDir, 'core.db'), { timeout: 5_000 }));
   const db = new Kysely<Tables>({ dialect: sqliteDialect(handle) });
@@ -122,7 +123,7 @@ test('P14 an upgrade by a newer process disturbs no traffic of the running one, 
   assert.equal((await call(router.url, later)).status, 403);
   assert.doesNotMatch(JSON.stringify((await router.admin('/api/tokens/list')).json), /note/);
   const enough = calls.length + 20;
-  while (calls.length < enough) await calls.at(-1);
+  while (calls.length < enough) await sleep(20);
   clearInterval(load);
   const answers = await Promise.all(calls);
   assert.deepEqual(

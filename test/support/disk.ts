@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cleanup } from './temp.ts';
 
+const MOUNT = '/usr/bin/mount';
+const UMOUNT = '/usr/bin/umount';
 const STRACE = '/usr/bin/strace';
 
 /** Why no small disk can be mounted here; `false` when one can. */
@@ -18,7 +20,7 @@ export function smallDisk(t: Cleanup, size: string): { readonly path: string; fi
   const path = mkdtempSync(join(tmpdir(), 'router-disk-'));
   mount(['-t', 'tmpfs', '-o', `size=${size},mode=0700`, 'none', path]);
   t.after(() => {
-    spawnSync('umount', ['-l', path]);
+    spawnSync(UMOUNT, ['-l', path]);
     rmSync(path, { recursive: true, force: true });
   });
   const ballast = join(path, 'ballast');
@@ -72,14 +74,14 @@ function tracerOf(pid: number): number {
 }
 
 function mount(args: readonly string[]): void {
-  const { status, stderr } = spawnSync('mount', args, { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(MOUNT, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`mount ${args.join(' ')}: ${stderr}`);
 }
 
 function canMount(): boolean {
   const path = mkdtempSync(join(tmpdir(), 'router-disk-'));
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', path]).status === 0;
-  if (mounted) spawnSync('umount', [path]);
+  const mounted = spawnSync(MOUNT, ['-t', 'tmpfs', '-o', 'size=64k', 'none', path]).status === 0;
+  if (mounted) spawnSync(UMOUNT, [path]);
   rmSync(path, { recursive: true });
   return mounted;
 }

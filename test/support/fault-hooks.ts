@@ -6,9 +6,18 @@ import { Server, ServerResponse } from 'node:http';
 
 const CANARY = 'sk-ant-api03-canary-in-an-uncaught-error-0123456789abcdef';
 
-const emit = Server.prototype.emit;
-Server.prototype.emit = function (this: Server, ...args: Parameters<typeof emit>): boolean {
-  const [event, request] = args as unknown as [string, { headers: Record<string, string> }];
+type Method = (...args: unknown[]) => unknown;
+
+/** Puts `around` in the place of a method; it gets what it replaces. */
+function wrap(prototype: object, name: string, around: (self: object, args: unknown[], original: Method) => unknown) {
+  const original = Reflect.get(prototype, name) as Method;
+  Reflect.set(prototype, name, function (this: object, ...args: unknown[]) {
+    return around(this, args, original);
+  });
+}
+
+wrap(Server.prototype, 'emit', (self, args, original) => {
+  const [event, request] = args as [string, { headers: Record<string, string> }];
   const fault = event === 'request' ? request.headers['x-fault'] : undefined;
   if (fault === 'uncaught') {
     setImmediate(() => {
@@ -16,15 +25,14 @@ Server.prototype.emit = function (this: Server, ...args: Parameters<typeof emit>
     });
   }
   if (fault === 'rejection') void Promise.reject(new Error(`injected ${CANARY}`));
-  return emit.apply(this, args);
-};
+  return Reflect.apply(original, self, args);
+});
 
-const writeHead = ServerResponse.prototype.writeHead;
-const thrown = new WeakSet<ServerResponse>();
-ServerResponse.prototype.writeHead = function (this: ServerResponse, ...args: unknown[]) {
-  if (this.req.headers['x-fault'] === 'handler' && !thrown.has(this)) {
-    thrown.add(this);
+const thrown = new WeakSet();
+wrap(ServerResponse.prototype, 'writeHead', (self, args, original) => {
+  if ((self as ServerResponse).req.headers['x-fault'] === 'handler' && !thrown.has(self)) {
+    thrown.add(self);
     throw new Error(`injected ${CANARY}`);
   }
-  return Reflect.apply(writeHead, this, args);
-} as typeof writeHead;
+  return Reflect.apply(original, self, args);
+});
