@@ -186,8 +186,8 @@ export class RouterProcess {
   }
 }
 
-/** How long the main thread of a process was ready to run and had no processor: the second figure, in nanoseconds. */
-function waitedMs(pid: number): number {
+/** How long the main thread of a process was ready to run and had no processor: the second figure, in nanoseconds. Milliseconds. */
+export function waitedMs(pid: number | 'self'): number {
   return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1e6;
 }
 
