@@ -5,7 +5,7 @@ import { EXIT_FAILED } from './failure.ts';
 import { importCommand, waitingFiles } from './legacy.ts';
 import { print, printError } from './output.ts';
 import type { Settings } from './settings.ts';
-import { listenForCrash, listenForStop } from './signals.ts';
+import { endNow, listenForCrash, listenForStop } from './signals.ts';
 import { growYoungGeneration } from './young-generation.ts';
 
 /** What may take longer than the drain limit, above all a last write to a store that does not answer. Milliseconds. */
@@ -32,8 +32,8 @@ async function run(config: Config): Promise<void> {
   const dispose = listenForCrash(stop, (error) => router.report(error));
   await announce(router, config);
   await stop.requested;
-  const overdue = setTimeout(() => process.exit(EXIT_FAILED), config.drainTimeoutMs + OVERDUE_MS).unref();
-  await router.drain();
+  const overdue = setTimeout(() => endNow(EXIT_FAILED), config.drainTimeoutMs + OVERDUE_MS).unref();
+  await router.drain().catch(() => endNow(EXIT_FAILED));
   clearTimeout(overdue);
   dispose();
   stop.dispose();

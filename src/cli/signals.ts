@@ -21,7 +21,7 @@ export function listenForStop(): Stop {
   const { promise, resolve } = Promise.withResolvers<void>();
   let asked = false;
   const onSignal = (signal: (typeof SIGNALS)[number]) => {
-    if (asked) process.exit(128 + constants.signals[signal]);
+    if (asked) endNow(128 + constants.signals[signal]);
     asked = true;
     resolve();
   };
@@ -35,6 +35,18 @@ export function listenForStop(): Stop {
       process.off(DEBUG_SIGNAL, ignore);
     },
   };
+}
+
+/**
+ * Ends the process. A handler of `exit` that throws, like the log's when nobody reads it any more, would keep it alive; the second
+ * call runs no handlers.
+ */
+export function endNow(exitCode: number): void {
+  try {
+    process.exit(exitCode);
+  } catch {
+    process.exit(exitCode);
+  }
 }
 
 /**

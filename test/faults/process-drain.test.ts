@@ -96,3 +96,14 @@ test('P1 where nobody asks for readiness, Ctrl-C does not wait for the delay', a
   assert.equal(code, 0);
   assert.ok(at - asked < 10_000, `ended after ${at - asked} ms`);
 });
+
+test('P13 a router whose log nobody reads any more still ends', async (t) => {
+  const { router, token } = await setUp(t, { DRAIN_TIMEOUT_MS: '2000' });
+  router.deafen();
+  await call(router.url, token);
+  const asked = performance.now();
+  router.signal('SIGTERM');
+  const { signal, at } = await router.ended;
+  assert.equal(signal, null, 'it ended by itself');
+  assert.ok(at - asked < 10_000, `ended after ${at - asked} ms`);
+});

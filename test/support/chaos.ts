@@ -152,6 +152,12 @@ export class RouterProcess {
     return this.#stdout + this.#stderr;
   }
 
+  /** Closes this side of its standard output and error: what it writes from now on fails. */
+  deafen(): void {
+    this.#child.stdout!.destroy();
+    this.#child.stderr!.destroy();
+  }
+
   /** SIGTERM, SIGKILL, SIGSTOP, SIGCONT … to this process alone. */
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
