@@ -34,6 +34,11 @@ const MOST_SETTLING_MS = 600_000;
  */
 const PEAK = { kind: 'streams', streams: 1_000, rampMs: 2_000, events: 40, everyMs: 100 } as const;
 
+/** Minutes from which on a slope in MB per hour can be told from what V8 still learns about the code. */
+const LONG_MINUTES = 20;
+/** Bytes of the smallest object that V8 can make: a leak of one object per request is at least this. */
+const SMALLEST_OBJECT = 16;
+
 interface Sample extends Holdings {
   readonly at: number;
   readonly wal: number;
@@ -102,9 +107,18 @@ function slopes(samples: readonly Sample[]): Check[] {
   ];
 }
 
+/** The short form: nothing that stays may come with each request. Of the heap only, since memory is given back when the kernel likes. */
+function leak(bytes: number, requests: number): Check {
+  return atMost(`bytes of heap that stayed for each of ${requests} answers`, bytes / requests, SMALLEST_OBJECT);
+}
+
 const back = (name: string, start: number, end: number): Check =>
   atMost(`${name} more than at the start (${start})`, end - start, Math.ceil(start / 100));
 const sum = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((a, b) => a + b, 0);
+
+function answers({ requests, churn }: Awaited<ReturnType<typeof traffic>>): number {
+  return requests.right + churn.right;
+}
 
 async function soak(minutes: number, folder: string): Promise<Check[]> {
   const ledger = join(folder, 'ledger');
@@ -139,7 +153,7 @@ async function soak(minutes: number, folder: string): Promise<Check[]> {
   for (const { requests, churn } of both) console.error(JSON.stringify({ requests, churn }));
   return [
     atMost(`of ${asked} answers, not as they had to be`, wrong, 0),
-    ...slopes(samples),
+    ...(minutes < LONG_MINUTES ? [leak(end.heap - start.heap, answers(figures))] : slopes(samples)),
     atMost('WAL', Math.max(...samples.map(({ wal }) => wal)) / MB, 64, ' MB'),
     back('descriptors', start.open, end.open),
     back('handles', start.handles, end.handles),
