@@ -204,8 +204,9 @@ describe('SseScanner', () => {
   });
 
   test('U15 with a small limit, what is read does not depend on how the bytes were cut', () => {
+    // No limit is smaller than the byte order mark that may begin a stream.
     fc.assert(
-      fc.property(stream, cuts, fc.integer({ min: 1, max: 40 }), (bytes, cuts, limit) => {
+      fc.property(stream, cuts, fc.integer({ min: 3, max: 40 }), (bytes, cuts, limit) => {
         const whole: Event[] = [];
         const sliced: Event[] = [];
         const first = new SseScanner((name, data) => whole.push({ name, data: data() }), limit);
