@@ -102,7 +102,7 @@ async function assemble(
   const pool = new Pool(registry.upstreams);
   undo.push(() => pool.close());
 
-  const { log, flush } = createLog({
+  const { log, close: closeLog } = createLog({
     level: config.verbose ? 'debug' : 'info',
     redact: createRedactor(function* () {
       yield* core.secrets;
@@ -110,7 +110,7 @@ async function assemble(
     }),
     destination: options.logDestination,
   });
-  undo.push(flush);
+  undo.push(closeLog);
   const ticker = new Ticker(TICK_MS);
   undo.push(() => ticker.stop());
   const running = new Roster<Relay>();

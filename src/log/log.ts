@@ -1,4 +1,5 @@
-import { type DestinationStream, destination, type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
+import { LogSink } from './sink.ts';
 
 export type { Logger } from 'pino';
 
@@ -10,21 +11,18 @@ export interface LogOptions {
   readonly destination?: DestinationStream | undefined;
 }
 
-/** Bytes that are collected before they are written, and how long they may wait. A crash flushes them. */
-const BUFFER_BYTES = 65_536;
-const FLUSH_MS = 250;
+/** The file descriptor of standard error. */
+const STANDARD_ERROR = 2;
 
 export interface Log {
   readonly log: Logger;
-  /** Writes what is still in the buffer. */
-  readonly flush: () => void;
+  /** Writes what waits, as far as somebody reads it. */
+  readonly close: () => Promise<void>;
 }
 
 /** JSON lines, one per event, redacted at the sink. */
 export function createLog(options: LogOptions): Log {
-  const own = options.destination
-    ? undefined
-    : destination({ fd: 2, sync: false, minLength: BUFFER_BYTES, maxWrite: 2 * BUFFER_BYTES, periodicFlush: FLUSH_MS });
+  const own = options.destination ? undefined : new LogSink(STANDARD_ERROR);
   const log = pino(
     {
       level: options.level,
@@ -36,7 +34,7 @@ export function createLog(options: LogOptions): Log {
     },
     own ?? options.destination!,
   );
-  return { log, flush: () => own?.flushSync() };
+  return { log, close: async () => own?.close() };
 }
 
 let clock = 0;
