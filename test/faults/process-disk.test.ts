@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ChaosBed, type RouterProcess } from '../support/chaos.ts';
 import { call, Ledger, usageRecords } from '../support/check-ledger.ts';
+import { eventually } from '../support/eventually.ts';
 import { failCalls, noMount, noStrace, smallDisk } from '../support/disk.ts';
 import { exchange } from '../support/client.ts';
 
@@ -52,7 +53,9 @@ test('P5 on a full disk no change of a token is claimed, messages flow, usage wa
     }
   }
   assert.ok((await router.metric(PENDING)) >= 40, 'usage waits');
-  assert.match(router.stderr, /"level":"error".*"usage rows not written"/);
+  // Lines of the log are written a quarter of a second after they are made.
+  const isAlarm = (log: string) => /"level":"error".*"usage rows not written"/.test(log);
+  await eventually(() => router.stderr, isAlarm);
   assert.equal((await exchange(t, router.url, { target: '/readyz' })).status, 503);
 
   disk.free();
