@@ -7,6 +7,7 @@ import { openSqliteStore } from '../../src/store/sqlite.ts';
 import { ChaosBed } from '../support/chaos.ts';
 import { Ledger } from '../support/check-ledger.ts';
 import { Lane } from '../support/chaos-lane.ts';
+import { seeded } from '../support/faultd/random.ts';
 
 const KILLS = Number(process.env['CHAOS_KILLS'] ?? 100);
 /** Data folders that are worked on at once. */
@@ -14,24 +15,13 @@ const LANES = 3;
 const SEED = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000);
 const READY_MS = 2_000;
 
-/** mulberry32: https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
 test(`P3 ${KILLS} SIGKILLs in the middle of changes lose nothing that was acknowledged (seed ${SEED})`, async (t) => {
   const ledger = await Ledger.start(t);
   const lanes = Array.from(
     { length: LANES },
-    (_, lane) => new Lane(new ChaosBed(t, ledger.url), ledger, randomOf(SEED + lane)),
+    (_, lane) => new Lane(new ChaosBed(t, ledger.url), ledger, seeded(SEED + lane)),
   );
   let left = KILLS;
   const problems = await Promise.all(

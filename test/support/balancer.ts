@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from './chaos.ts';
+import { freePort } from '../../bench/process.ts';
 import type { Cleanup } from './temp.ts';
 
 const NGINX = '/usr/sbin/nginx';
